@@ -1,0 +1,25 @@
+/** A person as a legacy user store knows them. */
+export interface User {
+  /** The `sub` of their tokens. */
+  readonly sub: string;
+  readonly username: string;
+  /** What `{user.x}` in mapped claims reads. Holds `sub` and `username` too. */
+  readonly attributes: Readonly<Record<string, unknown>>;
+}
+
+export type Verdict =
+  | { readonly outcome: 'accepted'; readonly user: User }
+  /** The store knows the user and refuses: wrong password, or disabled. */
+  | { readonly outcome: 'rejected' }
+  /** The store does not know the user; the next one may. */
+  | { readonly outcome: 'unknown' };
+
+/** One kind of legacy user store. An outage is thrown (`temporarily_unavailable`), never a verdict. */
+export interface UserStore {
+  verify(username: string, password: string): Promise<Verdict>;
+  /** The user as the store has it now; undefined when it is gone or disabled. */
+  lookup(username: string): Promise<User | undefined>;
+  /** Costs what `verify` costs for a user that exists, so that time does not tell who does. */
+  decoy(username: string, password: string): Promise<void>;
+  close(): Promise<void>;
+}
