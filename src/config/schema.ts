@@ -1,6 +1,19 @@
 import { z } from 'zod';
 import { section } from './section.ts';
-import { count, duration, endpoint, flag, positiveDuration, size, text, url } from './values.ts';
+import {
+  count,
+  duration,
+  endpoint,
+  flag,
+  hostName,
+  optional,
+  positiveDuration,
+  size,
+  text,
+  timeout,
+  url,
+  wait,
+} from './values.ts';
 
 /**
  * The words of gateway.yaml. They are used as they are in the code, so that a search for a key finds all that it does.
@@ -18,16 +31,20 @@ const scope = z
   );
 const scopes = z.array(scope, { error: 'expected a list of scopes' });
 
+const NO_DOTS = 'a path has no . or .. segments';
+const hasNoDots = (path: string) => !/\/\.{1,2}(\/|$)/.test(path);
+
 /** The path of one of the gateway's own endpoints. */
 const endpointPath = z
   .string({ error: 'expected a path that starts with /' })
-  .regex(/^(\/[A-Za-z0-9._~-]+)+$/, 'expected a path such as /auth/v1/token, without a slash at its end');
+  .regex(/^(\/[A-Za-z0-9._~-]+)+$/, 'expected a path such as /auth/v1/token, without a slash at its end')
+  .refine(hasNoDots, NO_DOTS);
+
+/** What operators call their upstreams and user stores; it is read in logs and metrics. */
+const name = z.string().regex(/^[A-Za-z0-9][A-Za-z0-9._-]*$/, 'a name has letters, digits, ., _ and - only');
 
 const headerName = z.string().regex(/^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/, 'expected the name of a header (RFC 9110 §5.6.2)');
-
-const hostName = z
-  .string({ error: 'expected a host name' })
-  .regex(/^([A-Za-z0-9._-]+|\[[0-9a-fA-F:.]+\])(:\d{1,5})?$/, 'expected a host name such as api.example.com');
+const headerValue = text.regex(/^[\x20-\x7e]*$/, 'a header has visible ASCII characters and spaces only');
 
 /** What `claims` may hold: any tree of YAML; `{user.x}` in its texts reads the verified user. */
 const claims = z.record(z.string(), z.json(), { error: 'expected a mapping of claims to values' });
@@ -37,13 +54,16 @@ export const listen = section({
   trusted_proxies: z
     .array(
       z.union([z.cidrv4(), z.cidrv6(), z.ipv4(), z.ipv6()], { error: 'expected an address range such as 10.0.0.0/8' }),
+      { error: 'expected a list of address ranges' },
     )
     .default([]),
-  max_header_size: size.prefault('16kb'),
-  header_timeout: positiveDuration.prefault('10s'),
-  request_timeout: positiveDuration.prefault('60s'),
-  keep_alive_timeout: positiveDuration.prefault('65s'),
-  shutdown_grace: duration.prefault('25s'),
+  max_header_size: size
+    .refine((bytes) => bytes >= 1024 && bytes <= 1024 ** 2, 'expected a size from 1kb to 1mb')
+    .prefault('16kb'),
+  header_timeout: timeout.prefault('10s'),
+  request_timeout: timeout.prefault('60s'),
+  keep_alive_timeout: timeout.prefault('65s'),
+  shutdown_grace: wait.prefault('25s'),
 });
 
 export const admin = section({
@@ -53,9 +73,18 @@ export const admin = section({
 });
 
 export const store = section({
-  redis: url(['redis', 'rediss'], { credentials: true }).optional(),
-  key_prefix: text.default('postern'),
-  timeout: positiveDuration.prefault('500ms'),
+  redis: optional(
+    // Options in the query would overrule those that keep the store from hanging.
+    url(['redis', 'rediss'], { credentials: true, query: false }).refine(
+      (value) => !URL.canParse(value) || /^\/?\d*$/.test(new URL(value).pathname),
+      'expected the number of a database as the path of the URL, or no path',
+    ),
+  ),
+  // Braces would be the hash tag of every key, and so put them all on one slot of a cluster.
+  key_prefix: text
+    .regex(/^[A-Za-z0-9._:-]+$/, 'a key prefix has letters, digits, ., _, : and - only')
+    .default('postern'),
+  timeout: timeout.prefault('500ms'),
 });
 
 export const tokens = section({
@@ -67,7 +96,7 @@ export const tokens = section({
     algorithm: z
       .enum(['RS256', 'PS256', 'ES256', 'EdDSA'], { error: 'expected RS256, PS256, ES256 or EdDSA' })
       .default('RS256'),
-    keys_dir: text.optional(),
+    keys_dir: optional(text),
   }).prefault({}),
   claims: claims.default({}),
   id_token_claims: claims.default({}),
@@ -78,36 +107,45 @@ export const endpoints = section({
   jwks: endpointPath.default('/.well-known/jwks.json'),
 });
 
+const PASSWORD_HASH =
+  /^\$argon2id\$(v=\d+\$)?m=\d+,t=\d+,p=\d+\$[A-Za-z0-9+/]+\$[A-Za-z0-9+/]+$|^\$2[aby]\$\d\d\$[A-Za-z0-9./]{53}$/;
+
 export const client = section({
   id: text.regex(/^[\x21-\x39\x3b-\x7e]+$/, 'a client id is visible ASCII without a colon, so that it fits into Basic'),
-  name: text.optional(),
+  name: optional(text),
   auth: z.enum(['none', 'client_secret_basic', 'client_secret_post'], {
     error: 'expected none, client_secret_basic or client_secret_post',
   }),
-  secret_sha256: z
-    .string({ error: 'expected the SHA-256 of the secret, in quotes' })
-    .regex(/^[0-9a-f]{64}$/, 'expected 64 hexadecimal digits, in lower case')
-    .optional(),
-  secret_hash: text.optional(),
-  secret: text.optional(),
+  secret_sha256: optional(
+    z
+      .string({ error: 'expected the SHA-256 of the secret, in quotes' })
+      .regex(/^[0-9a-f]{64}$/, 'expected 64 hexadecimal digits, in lower case'),
+  ),
+  secret_hash: optional(text.regex(PASSWORD_HASH, 'expected an argon2id or bcrypt hash: $argon2id$… or $2b$…')),
+  secret: optional(text),
   grants: z
-    .array(z.enum(['password', 'refresh_token'], { error: 'expected password or refresh_token' }))
+    .array(z.enum(['password', 'refresh_token'], { error: 'expected password or refresh_token' }), {
+      error: 'expected a list of grants: password, refresh_token',
+    })
     .min(1, 'a client without a grant can do nothing'),
   scopes,
   default_scopes: scopes.default([]),
   id_token: flag.default(false),
-  access_token_ttl: positiveDuration.optional(),
+  access_token_ttl: optional(positiveDuration),
   refresh: section({
     idle_ttl: positiveDuration.prefault('14d'),
     max_ttl: positiveDuration.prefault('90d'),
     rotate: flag.default(true),
     retry_grace: duration.prefault('5s'),
   }).prefault({}),
-  users: z.array(text).min(1, 'leave `users` out for all stores').optional(),
+  users: z
+    .array(text, { error: 'expected a list of user stores' })
+    .min(1, 'leave `users` out for all stores')
+    .optional(),
 });
 
 const fileUsers = section({ type: z.literal('file'), path: text });
-const users = z.discriminatedUnion('type', [fileUsers], { error: 'expected a `type`: file' });
+const users = z.discriminatedUnion('type', [fileUsers], { error: 'expected a user store with `type: file`' });
 
 const windowLimit = (failures: number, per: string) =>
   section({ failures: count(1).default(failures), per: positiveDuration.prefault(per) }).prefault({});
@@ -122,7 +160,7 @@ export const login_limits = section({
   user: windowLimit(50, '1h'),
   address: windowLimit(100, '10m'),
   client: windowLimit(1000, '10m'),
-  min_failure_time: duration.prefault('500ms'),
+  min_failure_time: wait.prefault('500ms'),
   concurrent_checks: count(1, 1024).default(4),
   queue: count(0, 1_000_000).default(64),
 });
@@ -132,40 +170,49 @@ export const upstream = section({
     .array(url(['http', 'https'], { path: false, query: false }), { error: 'expected a list of URLs' })
     .min(1, 'an upstream needs a target'),
   balance: z.enum(['round_robin'], { error: 'expected round_robin' }).default('round_robin'),
-  connect_timeout: positiveDuration.prefault('5s'),
-  response_timeout: positiveDuration.nullable().prefault('30s'),
-  idle_timeout: positiveDuration.prefault('5m'),
-  host: z.union([z.enum(['preserve', 'target']), hostName]).default('preserve'),
+  connect_timeout: timeout.prefault('5s'),
+  response_timeout: timeout.nullable().prefault('30s'),
+  idle_timeout: timeout.prefault('5m'),
+  host: hostName.default('preserve'),
   authorization: z.enum(['keep', 'remove'], { error: 'expected keep or remove' }).default('keep'),
-  identity_headers: z.record(headerName, text, { error: 'expected a mapping of header names to values' }).default({}),
+  identity_headers: z
+    .record(headerName, headerValue, { error: 'expected a mapping of header names to values' })
+    .default({}),
 });
+
+/** No wildcards, escapes or `;parameters`, which servers read in ways of their own; nothing that cannot be seen. */
+const SEGMENT = String.raw`[^/{}*?#\\%;\s\p{C}]+`;
 
 /** `/a/{name}/b`, or `/a/**`: this and all below it. */
 const routePath = z
   .string({ error: 'expected a path that starts with /' })
   .regex(
-    /^\/$|^(\/(\{[A-Za-z_][A-Za-z0-9_]*\}|[^/{}*?#\\%\s;]+))*(\/\*\*)?$/,
+    new RegExp(String.raw`^(?!$)(/|(/(\{[A-Za-z_]\w*\}|${SEGMENT}))*(/\*\*)?)$`, 'u'),
     'expected a path such as /orders, /orders/{id} or /orders/**',
   )
-  .refine((path) => path !== '', 'expected a path that starts with /')
-  .refine((path) => !/\/\.{1,2}(\/|$)/.test(path), 'a path has no . or .. segments');
+  .refine(hasNoDots, NO_DOTS);
+
+const prefix = z
+  .string({ error: 'expected a path that starts with /' })
+  .regex(new RegExp(`^(/${SEGMENT})+$`, 'u'), 'expected a path such as /travel, without a slash at its end')
+  .refine(hasNoDots, NO_DOTS);
 
 export const route = section({
   path: routePath,
   methods: z
-    .array(z.enum(METHODS, { error: `expected one of ${METHODS.join(', ')}` }))
+    .array(z.enum(METHODS, { error: `expected one of ${METHODS.join(', ')}` }), { error: 'expected a list of methods' })
     .min(1, 'leave `methods` out for all of them')
     .optional(),
   scopes: scopes.default([]),
   any_scope: scopes.default([]),
   public: flag.default(false),
   upstream: text,
-  rewrite: routePath.optional(),
-  strip_prefix: endpointPath.optional(),
+  rewrite: optional(routePath),
+  strip_prefix: optional(prefix),
   websocket: flag.default(false),
   max_body: size.prefault('10mb'),
   encoded_slashes: flag.default(false),
-  host: hostName.optional(),
+  host: optional(hostName),
 });
 
 export const log = section({
@@ -186,10 +233,10 @@ export const sections = {
   endpoints: endpoints.prefault({}),
   clients: z.array(client, { error: 'expected a list of clients' }).min(1, 'expected at least one client'),
   users: z
-    .record(z.string(), users, { error: 'expected a mapping of names to user stores' })
+    .record(name, users, { error: 'expected a mapping of names to user stores' })
     .refine((stores) => Object.keys(stores).length > 0, 'expected at least one user store'),
   login_limits: login_limits.prefault({}),
-  upstreams: z.record(z.string(), upstream, { error: 'expected a mapping of names to upstreams' }),
+  upstreams: z.record(name, upstream, { error: 'expected a mapping of names to upstreams' }),
   routes: z.array(route, { error: 'expected a list of routes' }),
   log: log.prefault({}),
 } as const;

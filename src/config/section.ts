@@ -1,7 +1,7 @@
 import { z } from 'zod';
 
 /**
- * A mapping of gateway.yaml that refuses keys it does not know. The message of an unknown key is one line a key, in the
+ * A mapping of gateway.yaml that refuses keys it does not know. The message of unknown keys is one line a key, in the
  * order of the issue's `keys`, each with the nearest key that exists.
  */
 export function section<Shape extends z.core.$ZodLooseShape>(shape: Shape) {
@@ -16,18 +16,32 @@ export function section<Shape extends z.core.$ZodLooseShape>(shape: Shape) {
 }
 
 export function unknownKey(key: string, known: readonly string[]): string {
-  const nearest = nearestWord(key, known);
-  return nearest === undefined ? `unknown key ${key}` : `unknown key ${key}; did you mean ${nearest}?`;
+  return `unknown key \`${printable(key)}\`${suggestion(key, known)}`;
+}
+
+/** `; did you mean travel?`, or nothing. */
+export function suggestion(word: string, known: readonly string[]): string {
+  const nearest = nearestWord(word, known);
+  return nearest === undefined ? '' : `; did you mean \`${printable(nearest)}\`?`;
+}
+
+/** The operator's own words on one line of a terminal: no control characters, and no more than a line can take. */
+export function printable(word: string): string {
+  const oneLine = word.replace(/[\p{C}\u2028\u2029]/gu, '\ufffd');
+  return oneLine.length > MAX_WORD ? `${oneLine.slice(0, MAX_WORD)}…` : oneLine;
 }
 
 /** The word that a slip of the fingers would have come from: at most a third of its letters differ. */
 export function nearestWord(word: string, candidates: readonly string[]): string | undefined {
+  if (word.length > MAX_WORD) return undefined;
   const ranked = candidates
     .map((candidate) => ({ candidate, distance: editDistance(word.toLowerCase(), candidate.toLowerCase()) }))
     .sort((a, b) => a.distance - b.distance);
   const best = ranked[0];
   return best && best.distance <= Math.max(1, Math.floor(best.candidate.length / 3)) ? best.candidate : undefined;
 }
+
+const MAX_WORD = 100;
 
 /** Levenshtein's distance: insertions, deletions and substitutions. */
 function editDistance(a: string, b: string): number {

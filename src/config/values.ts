@@ -1,35 +1,47 @@
+import { isIPv4, isIPv6 } from 'node:net';
 import { z } from 'zod';
 
-/** The kinds of value that gateway.yaml is made of. Variables (`${PORT}`) arrive as text, so numbers and flags are read from text too. */
+/**
+ * The kinds of value that gateway.yaml is made of. Variables (`${PORT}`) arrive as text, so numbers and flags are read
+ * from text too. No message repeats the value: it may have come from a variable.
+ */
 
 const MILLISECONDS = { ms: 1, s: 1000, m: 60_000, h: 3_600_000, d: 86_400_000 } as const;
 const BYTES = { b: 1, kb: 1024, mb: 1024 ** 2, gb: 1024 ** 3 } as const;
-/** The longest timer that Node can set (2^31 - 1 ms) is a little over 24 days; nothing longer is waited for, only compared. */
 const LONGEST_MS = 10 * 366 * MILLISECONDS.d;
+/** Node's timers hold 31 bits of milliseconds; a longer one would fire at once. */
+const LONGEST_TIMER_MS = 24 * MILLISECONDS.d;
+
+const DURATION = 'expected a duration such as 500ms, 30s, 15m, 12h or 14d';
 
 /** `500ms`, `30s`, `15m`, `12h`, `14d`; in code: milliseconds. */
-export const duration = z
-  .string({ error: 'expected a duration such as 500ms, 30s, 15m, 12h or 14d' })
-  .transform((text, context) => {
-    const match = /^(\d+)(ms|s|m|h|d)$/.exec(text);
-    const milliseconds = match ? Number(match[1]) * MILLISECONDS[match[2] as keyof typeof MILLISECONDS] : Number.NaN;
-    if (milliseconds <= LONGEST_MS) return milliseconds;
-    context.addIssue(
-      match ? 'a duration may be ten years at the most' : 'expected a duration such as 500ms, 30s, 15m, 12h or 14d',
-    );
-    return z.NEVER;
-  });
-
-/** `512b`, `16kb`, `10mb`, `1gb`; in code: bytes. */
-export const size = z.string({ error: 'expected a size such as 16kb or 10mb' }).transform((text, context) => {
-  const match = /^(\d+)(b|kb|mb|gb)$/i.exec(text);
-  const bytes = match ? Number(match[1]) * BYTES[(match[2] as string).toLowerCase() as keyof typeof BYTES] : Number.NaN;
-  if (Number.isSafeInteger(bytes)) return bytes;
-  context.addIssue('expected a size such as 16kb or 10mb');
+export const duration = z.string({ error: DURATION }).transform((value, context) => {
+  const match = /^(\d+)(ms|s|m|h|d)$/.exec(value);
+  const milliseconds = match ? Number(match[1]) * MILLISECONDS[match[2] as keyof typeof MILLISECONDS] : Number.NaN;
+  if (milliseconds <= LONGEST_MS) return milliseconds;
+  context.addIssue(match ? 'a duration may be ten years at the most' : DURATION);
   return z.NEVER;
 });
 
 export const positiveDuration = duration.refine((ms) => ms > 0, 'a duration of zero would fail everything');
+
+const isTimer = (ms: number) => ms <= LONGEST_TIMER_MS;
+
+/** A duration that is waited for, not only compared. */
+export const wait = duration.refine(isTimer, 'a wait may be 24 days at the most');
+
+export const timeout = positiveDuration.refine(isTimer, 'a timeout may be 24 days at the most');
+
+const SIZE = 'expected a size such as 16kb or 10mb';
+
+/** `512b`, `16kb`, `10mb`, `1gb`; in code: bytes. */
+export const size = z.string({ error: SIZE }).transform((value, context) => {
+  const match = /^(\d+)(b|kb|mb|gb)$/i.exec(value);
+  const bytes = match ? Number(match[1]) * BYTES[(match[2] as string).toLowerCase() as keyof typeof BYTES] : Number.NaN;
+  if (Number.isSafeInteger(bytes)) return bytes;
+  context.addIssue(SIZE);
+  return z.NEVER;
+});
 
 /** A whole number of at least `minimum`. */
 export function count(minimum: number, maximum = 1_000_000_000) {
@@ -44,23 +56,35 @@ export const flag = z.union([z.boolean(), z.enum(['true', 'false']).transform((t
 });
 
 /** Text of at least one character. Numbers are refused: YAML would have read 0123 as another number. */
-export const text = z.string({ error: 'expected text' }).min(1, 'expected text, found nothing');
+export const text = z
+  .string({ error: 'expected text; a number, true or false needs quotes' })
+  .min(1, 'expected text, found nothing');
+
+/** A key that may be left out. An empty value leaves it out too, so that `${REDIS_URL:-}` need not be set. */
+export function optional<Schema extends z.ZodType>(schema: Schema) {
+  return z.preprocess((value) => (value === '' ? undefined : value), schema.optional());
+}
 
 /** An absolute URL of one of these schemes, without credentials in it unless `credentials` allows them. */
 export function url(schemes: readonly string[], { credentials = false, path = true, query = true } = {}) {
-  return z.string({ error: 'expected a URL' }).refine(
-    (value) => {
-      if (!URL.canParse(value)) return false;
-      const parsed = new URL(value);
-      return (
-        schemes.includes(parsed.protocol.slice(0, -1)) &&
-        (credentials || (parsed.username === '' && parsed.password === '')) &&
-        (path || parsed.pathname === '/') &&
-        (query || (parsed.search === '' && parsed.hash === ''))
-      );
-    },
-    `expected a URL that starts with ${schemes.map((scheme) => `${scheme}://`).join(' or ')}${path ? '' : ', has no path'}${query ? '' : ' and no query'}`,
-  );
+  const starts = schemes.map((scheme) => `${scheme}://`);
+  const refused = [!path && 'path', !query && 'query', !credentials && 'credentials'].filter((part) => part !== false);
+  const without = new Intl.ListFormat('en-GB', { type: 'disjunction' }).format(refused);
+  const message = `expected a URL that starts with ${starts.join(' or ')}${without && `, without ${without}`}`;
+  return z.string({ error: message }).refine((value) => {
+    // What URL would trim or mend is refused: others read the text as it is.
+    if (!/^[\x21-\x5b\x5d-\x7e]+$/.test(value) || !starts.some((start) => value.startsWith(start))) return false;
+    if (!URL.canParse(value)) return false;
+    const parsed = new URL(value);
+    const authority = /^[a-z]+:\/\/([^/?#]*)/.exec(value)?.[1] ?? '';
+    return (
+      authority !== '' &&
+      parsed.hostname !== '' &&
+      (credentials || !authority.includes('@')) &&
+      (path || parsed.pathname === '/') &&
+      (query || !/[?#]/.test(value))
+    );
+  }, message);
 }
 
 export interface Endpoint {
@@ -69,13 +93,31 @@ export interface Endpoint {
   readonly port: number;
 }
 
+const ENDPOINT = 'expected host:port, [::1]:8080, or :8080 for all interfaces';
+
 /** `127.0.0.1:8080`, `[::1]:8080`, or `:8080` for all interfaces. Port 0 takes a free one. */
-export const endpoint = z
-  .string({ error: 'expected host:port, [::1]:8080, or :8080 for all interfaces' })
-  .transform((value, context): Endpoint => {
-    const match = /^(?:\[([0-9a-fA-F:.]+)\]|([A-Za-z0-9.-]*)):(\d{1,5})$/.exec(value);
-    const port = Number(match?.[3]);
-    if (match && port <= 65_535) return { host: match[1] ?? (match[2] || undefined), port };
-    context.addIssue('expected host:port, [::1]:8080, or :8080 for all interfaces');
-    return z.NEVER;
-  });
+export const endpoint = z.string({ error: ENDPOINT }).transform((value, context): Endpoint => {
+  const [, ipv6, host, port] = /^(?:\[(.+)\]|([^:]*)):(\d{1,5})$/.exec(value) ?? [];
+  const sound = ipv6 === undefined ? host === '' || isHost(host) : isIPv6(ipv6);
+  if (sound && Number(port) <= MAX_PORT) return { host: ipv6 ?? (host || undefined), port: Number(port) };
+  context.addIssue(ENDPOINT);
+  return z.NEVER;
+});
+
+/** `api.example.com`, `10.0.0.1` or `[::1]`, maybe with a port, in lower case as hosts are compared. */
+export const hostName = z.string({ error: 'expected a host name' }).transform((value, context) => {
+  const [, ipv6, host, port] = /^(?:\[(.+)\]|([^:]+))(?::(\d{1,5}))?$/.exec(value) ?? [];
+  const sound = ipv6 === undefined ? isHost(host) : isIPv6(ipv6);
+  if (sound && Number(port ?? 0) <= MAX_PORT) return value.toLowerCase();
+  context.addIssue('expected a host name such as api.example.com');
+  return z.NEVER;
+});
+
+const MAX_PORT = 65_535;
+
+/** A host that ends in a number is an IPv4 address or nothing (WHATWG URL, "ends in a number"). */
+function isHost(host: string | undefined): boolean {
+  if (host === undefined || host.length > 253) return false;
+  if (/(^|\.)\d+$/.test(host)) return isIPv4(host);
+  return host.split('.').every((label) => /^[A-Za-z0-9_]([A-Za-z0-9_-]{0,61}[A-Za-z0-9_])?$/.test(label));
+}

@@ -1,0 +1,70 @@
+import type { Check, Locate, Sections } from './check.ts';
+import type { Problem } from './problem.ts';
+import type { ClientConfig } from './schema.ts';
+import { suggestion } from './section.ts';
+
+/** Locates within one client. */
+type At = Locate;
+
+export const checkClients: Check = function* ({ clients = [], users }, locate) {
+  yield* checkIds(clients, locate);
+  for (const [index, client] of clients.entries()) {
+    const at: At = (path, part) => locate(['clients', index, ...path], part);
+    yield* checkSecrets(client, at);
+    yield* checkScopes(client, at);
+    yield* checkLifetimes(client, at);
+    if (users) yield* checkUsers(client, users, at);
+  }
+};
+
+function* checkIds(clients: readonly ClientConfig[], locate: Locate): Iterable<Problem> {
+  const owners = new Map<string, number>();
+  for (const [index, { id }] of clients.entries()) {
+    const owner = owners.get(id);
+    if (owner === undefined) {
+      owners.set(id, index);
+      continue;
+    }
+    const { line } = locate(['clients', owner, 'id']);
+    yield { position: locate(['clients', index, 'id']), message: `the client of line ${line} has this id already` };
+  }
+}
+
+function* checkSecrets(client: ClientConfig, at: At): Iterable<Problem> {
+  const given = (['secret_sha256', 'secret_hash', 'secret'] as const).filter((key) => client[key] !== undefined);
+  if (client.auth === 'none') {
+    for (const key of given) yield { position: at([key], 'key'), message: 'a client with `auth: none` has no secret' };
+    return;
+  }
+  const [first, ...others] = given;
+  if (!first) {
+    yield { position: at(['auth']), message: 'this needs one of `secret_sha256`, `secret_hash` and `secret`' };
+  }
+  for (const key of others) {
+    yield { position: at([key], 'key'), message: `a client has one secret, and \`${first}\` is it already` };
+  }
+}
+
+function* checkScopes({ scopes, default_scopes }: ClientConfig, at: At): Iterable<Problem> {
+  for (const [index, scope] of default_scopes.entries()) {
+    if (scopes.includes(scope)) continue;
+    yield { position: at(['default_scopes', index]), message: "this scope is not one of the client's `scopes`" };
+  }
+}
+
+function* checkLifetimes({ refresh }: ClientConfig, at: At): Iterable<Problem> {
+  if (refresh.retry_grace > refresh.idle_ttl) {
+    yield { position: at(['refresh', 'retry_grace']), message: '`retry_grace` may not exceed `idle_ttl`' };
+  }
+  if (refresh.idle_ttl > refresh.max_ttl) {
+    yield { position: at(['refresh', 'idle_ttl']), message: '`idle_ttl` may not exceed `max_ttl`' };
+  }
+}
+
+function* checkUsers(client: ClientConfig, users: Sections['users'], at: At): Iterable<Problem> {
+  for (const [index, name] of (client.users ?? []).entries()) {
+    if (Object.hasOwn(users, name)) continue;
+    const message = `no user store has this name${suggestion(name, Object.keys(users))}`;
+    yield { position: at(['users', index]), message };
+  }
+}

@@ -1,0 +1,15 @@
+import type { Check } from './check.ts';
+
+/** RFC 8414 §3 and OpenID Connect Discovery §4: settled places, before or after the issuer's path. */
+const DISCOVERY = /\/\.well-known\/(oauth-authorization-server|openid-configuration)(\/|$)/;
+
+export const checkEndpoints: Check = function* ({ endpoints }, locate) {
+  const owners = new Map<string, string>();
+  for (const [name, path] of Object.entries(endpoints ?? {})) {
+    const position = locate(['endpoints', name]);
+    const owner = owners.get(path);
+    if (owner) yield { position, message: `\`${owner}\` and \`${name}\` need a path each` };
+    if (DISCOVERY.test(path)) yield { position, message: 'the discovery document is served at this path' };
+    owners.set(path, name);
+  }
+};

@@ -1,0 +1,19 @@
+import type { Problem } from './problem.ts';
+import type { Config, Position } from './schema.ts';
+
+/** A way into gateway.yaml: `['routes', 0, 'path']`. */
+export type Path = readonly (string | number)[];
+
+/**
+ * Where a value of the file begins, or its key. What is not in the file (a default) is located by the nearest mapping
+ * around it that is.
+ */
+export type Locate = (path: Path, part?: 'value' | 'key') => Position;
+
+export type Sections = Omit<Config, 'directory'>;
+
+/**
+ * What a schema cannot say: rules between values. Runs on the sections that are sound in themselves and must leave the
+ * others alone; may be a generator.
+ */
+export type Check = (sections: Partial<Sections>, locate: Locate) => Iterable<Problem>;

@@ -1,0 +1,19 @@
+import type { Check } from './check.ts';
+import { checkClaims } from './check-claims.ts';
+import { checkClients } from './check-clients.ts';
+import { checkEndpoints } from './check-endpoints.ts';
+import { checkListeners } from './check-listeners.ts';
+import { checkLoginLimits } from './check-login-limits.ts';
+import { checkRoutes } from './check-routes.ts';
+import { checkUpstreams } from './check-upstreams.ts';
+
+/** What the schema cannot say, a section a check. */
+export const crossChecks: readonly Check[] = [
+  checkListeners,
+  checkClaims,
+  checkEndpoints,
+  checkClients,
+  checkLoginLimits,
+  checkUpstreams,
+  checkRoutes,
+];

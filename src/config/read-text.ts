@@ -1,0 +1,43 @@
+import { readFileSync, statSync } from 'node:fs';
+
+/** Why a file cannot be read, as the end of a sentence: `it does not exist`. */
+export class Unreadable extends Error {
+  override readonly name = 'Unreadable';
+}
+
+const REASONS: Readonly<Record<string, string>> = {
+  ENOENT: 'it does not exist',
+  ENOTDIR: 'it does not exist',
+  EACCES: 'permission is denied',
+  EPERM: 'permission is denied',
+  ELOOP: 'its symbolic links go round in circles',
+};
+
+/**
+ * The text of a UTF-8 file of at most `maxBytes`, without a byte order mark.
+ *
+ * @throws Unreadable
+ */
+export function readText(path: string, maxBytes: number): string {
+  const bytes = readBytes(path, maxBytes);
+  try {
+    return new TextDecoder('utf-8', { fatal: true }).decode(bytes);
+  } catch (cause) {
+    throw new Unreadable('it is not UTF-8', { cause });
+  }
+}
+
+function readBytes(path: string, maxBytes: number): Buffer {
+  try {
+    const stats = statSync(path);
+    if (stats.isDirectory()) throw new Unreadable('it is a directory');
+    // A pipe or a device may never end.
+    if (!stats.isFile()) throw new Unreadable('it is not a regular file');
+    if (stats.size > maxBytes) throw new Unreadable(`it is larger than ${maxBytes / 1024} kb`);
+    return readFileSync(path);
+  } catch (cause) {
+    if (cause instanceof Unreadable) throw cause;
+    const code = String((cause as NodeJS.ErrnoException).code);
+    throw new Unreadable(REASONS[code] ?? `the system says ${code}`, { cause });
+  }
+}

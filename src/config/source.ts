@@ -1,0 +1,185 @@
+import {
+  type Alias,
+  type Document,
+  isAlias,
+  isCollection,
+  isMap,
+  isNode,
+  isScalar,
+  isSeq,
+  LineCounter,
+  type Node,
+  type Pair,
+  parseDocument,
+  visit,
+  type YAMLError,
+} from 'yaml';
+import type { Locate, Path } from './check.ts';
+import { ConfigError, type Problem } from './problem.ts';
+import type { Position } from './schema.ts';
+import { printable } from './section.ts';
+
+/** Mappings and lists inside of each other; the schema needs six, `claims` may nest. */
+const MAX_DEPTH = 32;
+/** How often anchors may be used, counting what an alias inside of an anchor multiplies. */
+const MAX_ALIASES = 10_000;
+
+/** A YAML document that knows where each of its values stands. */
+export class Source {
+  readonly #file: string;
+  readonly #text: string;
+  readonly #lines = new LineCounter();
+  readonly #document: Document.Parsed;
+  readonly #targets = new Map<Alias, Node>();
+
+  /** @throws ConfigError with all syntax errors. */
+  constructor(file: string, text: string) {
+    this.#file = file;
+    this.#text = text;
+    this.#document = parseDocument(text, {
+      lineCounter: this.#lines,
+      prettyErrors: false,
+      // A %YAML 1.1 directive must not turn `no` into false, nor a date into anything but text.
+      schema: 'core',
+      resolveKnownTags: false,
+      // 1 and "1" are the same key once they name a property.
+      uniqueKeys: (a, b) => isScalar(a) && isScalar(b) && String(a.value) === String(b.value),
+    });
+    const problems = [...this.#syntaxProblems(), ...this.#structureProblems()];
+    if (problems.length > 0) throw new ConfigError(problems);
+  }
+
+  /** The whole document as plain data: mappings, lists, texts, finite numbers, booleans, null. @throws ConfigError */
+  toData(): unknown {
+    try {
+      return this.#document.toJS({ maxAliasCount: MAX_ALIASES });
+    } catch (error) {
+      // Unresolved aliases, the other thing that it throws a ReferenceError for, are refused above.
+      if (!(error instanceof ReferenceError)) throw error;
+      throw new ConfigError([{ position: this.#at(0), message: 'aliases (*name) multiply beyond all measure' }]);
+    }
+  }
+
+  /** Replaces each text that is a value, never a key. Problems are placed where the text begins. */
+  replaceTexts(replace: (text: string) => { text: string; problems: readonly string[] }): Problem[] {
+    const found: Problem[] = [];
+    visit(this.#document, {
+      Scalar: (key, scalar) => {
+        if (key === 'key' || typeof scalar.value !== 'string') return;
+        const { text, problems } = replace(scalar.value);
+        scalar.value = text;
+        found.push(...problems.map((message) => ({ position: this.#atNode(scalar), message })));
+      },
+    });
+    return found;
+  }
+
+  has(path: Path): boolean {
+    return this.#find(path).length === path.length;
+  }
+
+  readonly locate: Locate = (path, part = 'value') => {
+    const steps = this.#find(path);
+    const last = steps.at(-1);
+    // A mapping that lacks the rest of the path is best found by its own key.
+    const node = part === 'key' || steps.length < path.length ? (last?.key ?? last?.value) : (last?.value ?? last?.key);
+    return node ? this.#atNode(node) : this.#at(0);
+  };
+
+  /** The steps of `path` that exist: each with its value, and with its key if it is in a mapping. */
+  #find(path: Path): Step[] {
+    const steps: Step[] = [];
+    let node: unknown = this.#document.contents;
+    for (const name of path) {
+      const step = stepInto(isAlias(node) ? this.#targets.get(node) : node, name);
+      if (!step) break;
+      steps.push(step);
+      node = step.value;
+    }
+    return steps;
+  }
+
+  /** Without the consequences of a mistake: later ones of its line, and each token after a mapping that ended early. */
+  #syntaxProblems(): Problem[] {
+    const all = [...this.#document.errors, ...this.#document.warnings];
+    const errors = all.filter(({ message }, index) => index === 0 || !message.includes('in YAML stream'));
+    const exhausted = errors.find(({ code }) => code === 'RESOURCE_EXHAUSTION');
+    if (exhausted) return [{ position: this.#at(exhausted.pos[0]), message: 'this nests too deeply' }];
+    const problems = errors.map((error) => ({
+      position: this.#at(error.pos[0]),
+      message: this.#syntaxMessage(error),
+    }));
+    return [...new Map(problems.reverse().map((problem) => [problem.position.line, problem])).values()];
+  }
+
+  #syntaxMessage({ code, message, pos: [offset] }: YAMLError): string {
+    const rest = this.#text.slice(offset, offset + 100);
+    if (code === 'DUPLICATE_KEY') return `repeated key \`${/^["']?([\w.-]*)/.exec(rest)?.[1]}\``;
+    if (code === 'MULTIPLE_DOCS') return 'a second document: the file holds one, without --- lines between';
+    if (this.#text.startsWith('${', offset - 1)) return 'inside { } and [ ], a variable needs quotes around it';
+    return `not valid YAML: ${message}`;
+  }
+
+  /** What YAML allows, but plain data does not. */
+  #structureProblems(): Problem[] {
+    const problems: Problem[] = [];
+    const refuse = (node: Node, message: string) => problems.push({ position: this.#atNode(node), message });
+    const anchors = new Map<string, Node>();
+    visit(this.#document, {
+      Alias: (_, alias, ancestors) => {
+        const target = anchors.get(alias.source);
+        if (target) this.#targets.set(alias, target);
+        if (!target) refuse(alias, `unknown anchor \`${printable(alias.source)}\``);
+        else if (ancestors.includes(target)) refuse(alias, 'an alias inside of its own anchor never ends');
+      },
+      Pair: (_, { key }) => {
+        if (isNode(key) && !isUsableKey(key)) refuse(key, 'expected a key that is plain text');
+      },
+      Node: (_, node, ancestors) => {
+        if (node.anchor) anchors.set(node.anchor, node);
+        if (isScalar(node) && typeof node.value === 'number' && !isExact(node.value)) {
+          refuse(node, 'this number cannot be kept exactly; put it in quotes to keep it as text');
+        }
+        if (!isCollection(node) || ancestors.filter(isCollection).length < MAX_DEPTH) return undefined;
+        refuse(node, 'this nests too deeply');
+        return visit.SKIP;
+      },
+    });
+    return problems;
+  }
+
+  #atNode(node: Node): Position {
+    return this.#at(node.range?.[0] ?? 0);
+  }
+
+  #at(offset: number): Position {
+    const { line, col } = this.#lines.linePos(offset);
+    // An empty file has no first line to the counter.
+    return { file: this.#file, line: Math.max(line, 1), column: Math.max(col, 1) };
+  }
+}
+
+interface Step {
+  readonly key?: Node;
+  readonly value?: Node;
+}
+
+function stepInto(node: unknown, name: string | number): Step | undefined {
+  if (isSeq(node)) return toStep(undefined, node.items[Number(name)]);
+  if (!isMap(node)) return undefined;
+  const pair: Pair | undefined = node.items.find(({ key }) => isScalar(key) && String(key.value) === String(name));
+  return toStep(pair?.key, pair?.value);
+}
+
+function toStep(key: unknown, value: unknown): Step | undefined {
+  const step = { ...(isNode(key) && { key }), ...(isNode(value) && { value }) };
+  return step.key || step.value ? step : undefined;
+}
+
+function isUsableKey(key: Node): boolean {
+  return isScalar(key) && key.value !== null && key.value !== '' && key.value !== '__proto__';
+}
+
+function isExact(number: number): boolean {
+  return Number.isFinite(number) && (!Number.isInteger(number) || Number.isSafeInteger(number));
+}

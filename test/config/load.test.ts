@@ -1,0 +1,145 @@
+import assert from 'node:assert/strict';
+import { execFileSync } from 'node:child_process';
+import { mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join, relative } from 'node:path';
+import { after, test } from 'node:test';
+import type { Check } from '../../src/config/check.ts';
+import { loadConfig } from '../../src/config/load.ts';
+import { ConfigError } from '../../src/config/problem.ts';
+
+const folder = mkdtempSync(join(tmpdir(), 'postern-config-'));
+after(() => rmSync(folder, { recursive: true }));
+
+const MINIMAL = readFileSync(new URL('golden/minimal.yaml', import.meta.url), 'utf8');
+
+function write(name: string, content: string | Buffer): string {
+  const file = join(folder, name);
+  writeFileSync(file, content);
+  return file;
+}
+
+function messageOf(file: string, checks?: readonly Check[]): string {
+  try {
+    loadConfig(file, checks);
+  } catch (error) {
+    if (error instanceof ConfigError) return error.message;
+    throw error;
+  }
+  return 'no problem';
+}
+
+const unreadable: readonly [sentence: string, file: string, reason: string][] = [
+  ['a file that does not exist', join(folder, 'missing.yaml'), 'it does not exist'],
+  ['a file below a file', join(write('plain', ''), 'gateway.yaml'), 'it does not exist'],
+  ['a folder', folder, 'it is a directory'],
+  ['a file that is not UTF-8', write('latin1.yaml', Buffer.from('# \xfc', 'latin1')), 'it is not UTF-8'],
+  ['a file in UTF-16', write('utf16.yaml', Buffer.from(`\ufeff${MINIMAL}`, 'utf16le')), 'it is not UTF-8'],
+  [
+    'a file that is far too large',
+    write('huge.yaml', Buffer.alloc(10 * 1024 * 1024 + 1, '#')),
+    'it is larger than 10240 kb',
+  ],
+  ['a device that never ends', '/dev/zero', 'it is not a regular file'],
+  ['a pipe', pipe('pipe.yaml'), 'it is not a regular file'],
+  ['a symbolic link to itself', link('loop.yaml', 'loop.yaml'), 'its symbolic links go round in circles'],
+];
+
+for (const [sentence, file, reason] of unreadable) {
+  test(`${sentence} is a problem at its first position`, () => {
+    assert.equal(messageOf(file), `${file}:1:1: cannot read it: ${reason}`);
+  });
+}
+
+function pipe(name: string): string {
+  execFileSync('mkfifo', [join(folder, name)]);
+  return join(folder, name);
+}
+
+function link(name: string, target: string): string {
+  symlinkSync(target, join(folder, name));
+  return join(folder, name);
+}
+
+const readable: readonly [sentence: string, content: string][] = [
+  ['a byte order mark', `\ufeff${MINIMAL}`],
+  ['lines that end as on Windows', MINIMAL.replaceAll('\n', '\r\n')],
+  ['no newline at its end', MINIMAL.trimEnd()],
+  ['the marks of one document', `---\n${MINIMAL}...\n`],
+];
+
+for (const [sentence, content] of readable) {
+  test(`a file with ${sentence} is read`, () => {
+    assert.equal(loadConfig(write('readable.yaml', content)).routes[0]?.path, '/travel');
+  });
+}
+
+test('a byte order mark and Windows lines do not shift positions', () => {
+  const file = write('shifted.yaml', `\ufefflgo: {}\r\n${MINIMAL.replaceAll('\n', '\r\n')}other: 1\r\n`);
+  assert.match(messageOf(file), /shifted\.yaml:1:1: .*\n.*shifted\.yaml:12:1: /);
+});
+
+test('problems name the file as it was given, while the folder is absolute', () => {
+  const given = relative(process.cwd(), write('given.yaml', 'a: 1'));
+  assert.ok(messageOf(given).startsWith(`${given}:1:1: `));
+  assert.equal(loadConfig(relative(process.cwd(), write('sound.yaml', MINIMAL))).directory, folder);
+});
+
+const secrets: readonly [sentence: string, content: string | Buffer, read: string][] = [
+  ['loses its last newline', 's3cret\n', 's3cret'],
+  ['loses its last newline as on Windows', 's3cret\r\n', 's3cret'],
+  ['loses one newline only', 's3cret\n\n', 's3cret\n'],
+  ['keeps its spaces', ' s3cret ', ' s3cret '],
+  ['is not read for variables', `\${HOME}`, `\${HOME}`],
+];
+
+for (const [sentence, content, read] of secrets) {
+  test(`a secret from a file ${sentence}`, () => {
+    write('secret', content);
+    assert.equal(loadConfig(write('secret.yaml', withSecret(`\${file:secret}`))).clients[0]?.secret, read);
+    assert.equal(loadConfig(write('secret.yaml', withSecret(`\${file:${folder}/secret}`))).clients[0]?.secret, read);
+  });
+}
+
+test('a secret that is not text, or too large, is a problem that does not tell it', () => {
+  for (const content of [Buffer.from('s3cr\xe9t', 'latin1'), Buffer.alloc(64 * 1024 + 1, 's')]) {
+    write('secret', content);
+    assert.match(
+      messageOf(write('secret.yaml', withSecret(`\${file:secret}`))),
+      /:4:\d+: cannot read secret: it is [a-zA-Z0-9 -]+$/,
+    );
+  }
+});
+
+function withSecret(secret: string): string {
+  return MINIMAL.replace('auth: none', `auth: client_secret_basic, secret: '${secret}'`);
+}
+
+test('checks of the caller see the sound sections and locate their problems, which are told with all others in order', () => {
+  const check: Check = ({ routes = [], clients }, locate) => [
+    ...routes.map(({ at }) => ({ position: at, message: `routes, ${clients ? 'and' : 'but no'} clients` })),
+    { position: locate(['users', 'staff', 'path']), message: 'a path' },
+    { position: locate(['users', 'staff'], 'key'), message: 'a key' },
+    { position: locate(['users', 'staff', 'gone', 'away']), message: 'nothing' },
+    { position: locate(['log', 'level']), message: 'a default' },
+  ];
+  const file = write('checked.yaml', MINIMAL.replace('auth: none', 'auth: all'));
+  const lines = messageOf(file, [check])
+    .split('\n')
+    .map((line) => line.slice(file.length + 1));
+  assert.deepEqual(lines, [
+    '1:1: a default',
+    '4:22: expected none, client_secret_basic or client_secret_post',
+    '6:3: a key',
+    '6:3: nothing',
+    '6:30: a path',
+    '10:5: routes, but no clients',
+  ]);
+});
+
+test('a file of ten thousand routes is read within seconds', () => {
+  const routes = Array.from({ length: 10_000 }, (_, index) => `  - { path: /travel/${index}, upstream: travel }`);
+  const startedMs = performance.now();
+  assert.equal(loadConfig(write('long.yaml', `${MINIMAL}${routes.join('\n')}\n`)).routes.length, 10_001);
+  assert.ok(performance.now() - startedMs < 10_000);
+});
