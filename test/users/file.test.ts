@@ -1,0 +1,183 @@
+import assert from 'node:assert/strict';
+import { mkdir, mkdtemp, rename, rm, symlink, unlink, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { after, before, describe, test } from 'node:test';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { hashSync as argon2Hash } from '@node-rs/argon2';
+import { hashSync as bcryptHash } from '@node-rs/bcrypt';
+import { ConfigError } from '../../src/config/problem.ts';
+import { FileUserStore } from '../../src/users/file.ts';
+import { HashPool, type HashVerifier } from '../../src/users/password-hash/hash-pool.ts';
+import { PEOPLE, userStoreContract } from './user-store.contract.ts';
+
+let directory: string;
+before(async () => {
+  directory = await mkdtemp(join(tmpdir(), 'postern-users-'));
+});
+after(() => rm(directory, { recursive: true }));
+
+const pool = new HashPool({ concurrent_checks: 1, queue: 16 });
+after(() => pool.close());
+
+/** Checks for real, and keeps which hashes were checked. */
+function recorder(): HashVerifier & { readonly checked: string[] } {
+  const checked: string[] = [];
+  return {
+    checked,
+    verify: (password, hash) => {
+      checked.push(hash);
+      return pool.verify(password, hash);
+    },
+  };
+}
+
+const ignore = (): void => {};
+
+function quickHash(password: string): string {
+  return argon2Hash(password, { memoryCost: 64, timeCost: 1 });
+}
+
+/** JSON is YAML. */
+function usersYaml(people: Iterable<readonly [username: string, password: string]>, more: object = {}): string {
+  const entries = Array.from(people, ([username, password]) => [
+    username,
+    { password_hash: quickHash(password), ...more },
+  ]);
+  return JSON.stringify(Object.fromEntries(entries));
+}
+
+function htpasswd(people: Iterable<readonly [username: string, password: string]>): string {
+  return Array.from(people, ([username, password]) => `${username}:${bcryptHash(password, { cost: 4 })}\n`).join('');
+}
+
+async function write(name: string, text: string | Buffer): Promise<string> {
+  const path = join(directory, name);
+  await writeFile(path, text);
+  return path;
+}
+
+userStoreContract('a users.yaml', async () =>
+  FileUserStore.open(await write('contract.yaml', usersYaml(PEOPLE)), pool, ignore),
+);
+userStoreContract('an htpasswd file', async () =>
+  FileUserStore.open(await write('contract.htpasswd', htpasswd(PEOPLE)), pool, ignore),
+);
+
+describe('disabled users', () => {
+  test('are rejected with the right password, after a check of it, and cannot be looked up', async () => {
+    const hashes = recorder();
+    const path = await write('disabled.yaml', usersYaml([['a', 'right']], { disabled: true }));
+    const store = await FileUserStore.open(path, hashes, ignore);
+    assert.deepEqual(await store.verify('a', 'right'), { outcome: 'rejected' });
+    assert.equal(hashes.checked.length, 1);
+    assert.equal(await store.lookup('a'), undefined);
+  });
+});
+
+describe('decoys', () => {
+  test('check one hash of the file, the same for a name each time, and all of them over many names', async () => {
+    const hashes = recorder();
+    const store = await FileUserStore.open(await write('decoys', htpasswd(PEOPLE)), hashes, ignore);
+    const chosen = new Map<string, string | undefined>();
+    for (let index = 0; index < 100; index += 1) {
+      await store.decoy(`stranger ${index}`, 'x');
+      chosen.set(`stranger ${index}`, hashes.checked.at(-1));
+    }
+    assert.equal(hashes.checked.length, 100);
+    assert.equal(new Set(chosen.values()).size, PEOPLE.size);
+    for (const [name, hash] of chosen) {
+      await store.decoy(name, 'another password');
+      assert.equal(hashes.checked.at(-1), hash);
+    }
+  });
+
+  test('check an argon2id hash where the file has no users', async () => {
+    const hashes = recorder();
+    const store = await FileUserStore.open(await write('empty', ''), hashes, ignore);
+    await store.decoy('anyone', 'x');
+    assert.match(hashes.checked.join(), /^\$argon2id\$v=19\$m=19456,t=2,p=1\$[^,$]+\$[^,$]+$/);
+  });
+});
+
+describe('a file that cannot be opened', () => {
+  const FILES: readonly [sentence: string, path: () => Promise<string>, message: RegExp][] = [
+    ['is gone', async () => join(directory, 'nowhere'), /nowhere:1:1: .*does not exist/],
+    ['is a directory', async () => directory, /:1:1: .*directory/],
+    ['is not UTF-8', () => write('latin1', Buffer.from('Zo\xeb:{SHA}yhl/F9N3x6QeP7n5vJ7Pcd/5fc4=', 'latin1')), /UTF-8/],
+    ['is larger than 16 MiB', () => write('large', '#'.repeat(16 * 1024 ** 2 + 1)), /larger/],
+    ['has problems', () => write('broken', 'johndoe:hunter2'), /broken:1:1: /],
+  ];
+  for (const [sentence, path, message] of FILES) {
+    test(sentence, async () => {
+      await assert.rejects(FileUserStore.open(await path(), pool, ignore), (error) => {
+        assert.ok(error instanceof ConfigError);
+        assert.match(error.message, message);
+        return true;
+      });
+    });
+  }
+});
+
+describe('a file that changes', () => {
+  const CHANGES: readonly [sentence: string, change: (path: string, text: string) => Promise<void>][] = [
+    ['by being written to', (path, text) => writeFile(path, text)],
+    [
+      'by being replaced',
+      async (path, text) => {
+        await writeFile(`${path}.new`, text);
+        await rename(`${path}.new`, path);
+      },
+    ],
+    [
+      'behind a symbolic link to its folder, as in a mounted ConfigMap',
+      async (path, text) => {
+        const folder = join(path, '..');
+        const next = `${folder}.next`;
+        await mkdir(next);
+        await writeFile(join(next, 'users'), text);
+        await symlink(next, `${folder}.link`);
+        await rename(`${folder}.link`, folder);
+      },
+    ],
+  ];
+  for (const [index, [sentence, change]] of CHANGES.entries()) {
+    test(`${sentence} is read again`, async () => {
+      const folder = join(directory, `change-${index}`);
+      await mkdir(`${folder}.first`);
+      await symlink(`${folder}.first`, folder);
+      const path = join(folder, 'users');
+      await writeFile(path, htpasswd([['old', 'right']]));
+      const store = await FileUserStore.open(path, pool, assert.fail);
+      assert.equal((await store.verify('old', 'right')).outcome, 'accepted');
+
+      await change(path, htpasswd([['new', 'right']]));
+      await sleep(300);
+      const verdicts = await Promise.all([store.verify('new', 'right'), store.verify('old', 'right')]);
+      assert.deepEqual(
+        verdicts.map(({ outcome }) => outcome),
+        ['accepted', 'unknown'],
+      );
+    });
+  }
+
+  test('to a broken version is told once, and the last good version stays until the next one', async () => {
+    const problems: Error[] = [];
+    const path = await write('reread', htpasswd([['a', 'right']]));
+    const store = await FileUserStore.open(path, pool, (problem) => problems.push(problem));
+    const BROKEN = [() => writeFile(path, 'a:hunter2'), () => unlink(path)];
+    for (const [index, breakFile] of BROKEN.entries()) {
+      await breakFile();
+      for (const again of [1, 2]) {
+        await sleep(300);
+        assert.equal((await store.verify('a', 'right')).outcome, 'accepted', `look ${again} at version ${index}`);
+      }
+      assert.equal(problems.length, index + 1);
+    }
+    await writeFile(path, htpasswd([['b', 'right']]));
+    await sleep(300);
+    assert.equal((await store.verify('a', 'right')).outcome, 'unknown');
+    assert.equal((await store.lookup('b'))?.sub, 'b');
+    assert.equal(problems.length, BROKEN.length);
+  });
+});
