@@ -1,0 +1,31 @@
+import type { Log } from './log.ts';
+import type { Metrics } from './metrics.ts';
+
+export interface LoginEvent {
+  readonly outcome: 'accepted' | 'rejected' | 'locked' | 'unavailable';
+  readonly requestId: string;
+  readonly client: string;
+  readonly address: string;
+  readonly username: string;
+  /** The user store that decided; undefined where none did. */
+  readonly store?: string | undefined;
+}
+
+/** Every login leaves one line, whatever became of it, so that an attack and a locked-out user can both be seen. */
+export function createLoginEvents(log: Log, metrics: Metrics): (event: LoginEvent) => void {
+  return (event) => {
+    metrics.logins.inc({ client: event.client, outcome: event.outcome });
+    log[event.outcome === 'accepted' ? 'info' : 'warn'](
+      {
+        outcome: event.outcome,
+        request_id: event.requestId,
+        client: event.client,
+        address: event.address,
+        // Cut, for a name can be as long as the form allows.
+        username: event.username.slice(0, 256),
+        store: event.store,
+      },
+      'login',
+    );
+  };
+}

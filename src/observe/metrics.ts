@@ -1,0 +1,46 @@
+import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client';
+
+export type Metrics = ReturnType<typeof createMetrics>;
+
+/**
+ * What Prometheus reads at `/metrics`. Labels have few values: routes are named by their pattern, never by a path,
+ * and users not at all.
+ */
+export function createMetrics() {
+  const registry = new Registry();
+  const registers = [registry];
+  collectDefaultMetrics({ register: registry });
+  return {
+    registry,
+    requests: new Counter({
+      name: 'postern_requests_total',
+      help: 'Requests answered, by route, method and status.',
+      labelNames: ['route', 'method', 'status'],
+      registers,
+    }),
+    duration: new Histogram({
+      name: 'postern_request_duration_seconds',
+      help: 'Time from the request head to the end of the response, by route.',
+      labelNames: ['route'],
+      buckets: [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30],
+      registers,
+    }),
+    logins: new Counter({
+      name: 'postern_logins_total',
+      help: 'Password logins, by client and outcome: accepted, rejected, locked, unavailable. The password grant is deprecated; this shows who still needs it.',
+      labelNames: ['client', 'outcome'],
+      registers,
+    }),
+    tokens: new Counter({
+      name: 'postern_tokens_issued_total',
+      help: 'Access tokens issued, by client and grant.',
+      labelNames: ['client', 'grant'],
+      registers,
+    }),
+    storeUp: new Gauge({
+      name: 'postern_store_up',
+      help: '1 if the store answered when this was read, else 0.',
+      registers,
+    }),
+  };
+}

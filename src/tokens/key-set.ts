@@ -1,0 +1,62 @@
+import { type CryptoKey, calculateJwkThumbprint, exportJWK, generateKeyPair, importJWK, type JWK } from 'jose';
+import type { TokensConfig } from '../config/schema.ts';
+
+export type Algorithm = TokensConfig['signing']['algorithm'];
+
+export interface SigningKey {
+  readonly kid: string;
+  readonly algorithm: Algorithm;
+  readonly privateKey: CryptoKey;
+  readonly publicKey: CryptoKey;
+  /** As the JWKS publishes it (RFC 7517 §4). */
+  readonly publicJwk: JWK;
+}
+
+/** The keys of one moment: one signs, all of them verify and are published. */
+export interface KeySet {
+  readonly signing: SigningKey;
+  readonly byId: ReadonlyMap<string, SigningKey>;
+  readonly jwks: { readonly keys: readonly JWK[] };
+}
+
+export function createKeySet(keys: readonly SigningKey[], signing: SigningKey): KeySet {
+  return {
+    signing,
+    byId: new Map(keys.map((key) => [key.kid, key])),
+    jwks: { keys: keys.map((key) => key.publicJwk) },
+  };
+}
+
+/** A fresh private key as a JWK. Its `kid` begins with the time, so that by name the newest is the last. */
+export async function generatePrivateJwk(algorithm: Algorithm): Promise<JWK & { kid: string; alg: Algorithm }> {
+  const { privateKey } = await generateKeyPair(algorithm, { extractable: true, modulusLength: 2048 });
+  const jwk = await exportJWK(privateKey);
+  const made = new Date().toISOString().replace(/[-:]|\.\d+/g, '');
+  const kid = `${made}-${(await calculateJwkThumbprint(jwk)).slice(0, 8)}`;
+  return { ...jwk, kid, alg: algorithm, use: 'sig' };
+}
+
+/** @throws Error when the JWK is no private key, or not one for `algorithm`. */
+export async function importSigningKey(jwk: JWK, kid: string, algorithm: Algorithm): Promise<SigningKey> {
+  if (jwk.d === undefined) throw new Error('it is not a private key');
+  const publicJwk: JWK = { ...publicPart(jwk), kid, alg: algorithm, use: 'sig' };
+  return {
+    kid,
+    algorithm,
+    privateKey: await importCryptoKey({ ...jwk, alg: algorithm }, algorithm),
+    publicKey: await importCryptoKey(publicJwk, algorithm),
+    publicJwk,
+  };
+}
+
+async function importCryptoKey(jwk: JWK, algorithm: Algorithm): Promise<CryptoKey> {
+  const key = await importJWK(jwk, algorithm);
+  if (key instanceof Uint8Array) throw new Error('it is a symmetric key');
+  return key;
+}
+
+/** Named members only: what is not known to be public stays out (RFC 7518 §6). */
+function publicPart({ kty, n, e, crv, x, y }: JWK): JWK {
+  if (kty === 'RSA') return { kty, ...(n && { n }), ...(e && { e }) };
+  return { ...(kty && { kty }), ...(crv && { crv }), ...(x && { x }), ...(y && { y }) };
+}
