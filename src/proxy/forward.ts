@@ -1,0 +1,218 @@
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import { type Dispatcher, errors } from 'undici';
+import { GatewayError, unavailable } from '../errors.ts';
+import type { Exchange, Outcome } from './exchange.ts';
+import { requestHeaders, responseHeaders } from './headers.ts';
+import { discardRest, RequestBody } from './request-body.ts';
+import type { UpstreamTarget } from './upstreams.ts';
+
+/**
+ * Forwards one request and streams the answer into `response`, with back-pressure both ways. Trailers and informational
+ * answers (1xx) are dropped, redirects passed on.
+ *
+ * Settles when the response is done. It rejects only as long as nothing was written to `response`, so that the caller can
+ * still answer; a request body that is left over then is read and discarded, and the answer may keep the connection.
+ *
+ * @throws GatewayError `content_too_large`, `bad_gateway`, `gateway_timeout`, `temporarily_unavailable` (the target is
+ *   full, or closing), `invalid_request` (a transfer coding other than chunked)
+ */
+export async function forward(
+  request: IncomingMessage,
+  response: ServerResponse,
+  exchange: Exchange,
+): Promise<Outcome> {
+  const contentLength = bodyLength(request);
+  if (contentLength !== undefined && contentLength > exchange.maxBodyBytes) {
+    discardRest(request);
+    throw new GatewayError('content_too_large');
+  }
+  const target = exchange.upstream.acquire();
+  try {
+    return await new Promise((resolve, reject) => {
+      new Forwarding(request, response, exchange, resolve, reject).start(target, contentLength);
+    });
+  } finally {
+    target.release();
+  }
+}
+
+/** Bytes of the request's body; undefined when they come in chunks. Node has refused requests that declare both. */
+function bodyLength({ headers, httpVersion }: IncomingMessage): number | undefined {
+  const coding = headers['transfer-encoding'];
+  if (coding === undefined) return Number(headers['content-length'] ?? 0);
+  if (coding.toLowerCase() === 'chunked' && httpVersion !== '1.0') return undefined;
+  throw new GatewayError('invalid_request', { description: 'The only transfer coding is chunked, in HTTP/1.1.' });
+}
+
+const CLIENT_GONE: Outcome = { outcome: 'client_gone' };
+const COMPLETE: Outcome = { outcome: 'complete' };
+const NOTHING = Buffer.alloc(0);
+
+/** One exchange in flight: undici's handler on one side, the client's response on the other. */
+class Forwarding implements Dispatcher.DispatchHandler {
+  readonly #request: IncomingMessage;
+  readonly #response: ServerResponse;
+  readonly #exchange: Exchange;
+  readonly #resolve: (outcome: Outcome) => void;
+  readonly #reject: (error: GatewayError) => void;
+  #controller: Dispatcher.DispatchController | undefined;
+  #body: RequestBody | undefined;
+  #stalled: NodeJS.Timeout | undefined;
+  #drains = false;
+  #settled = false;
+
+  constructor(
+    request: IncomingMessage,
+    response: ServerResponse,
+    exchange: Exchange,
+    resolve: (outcome: Outcome) => void,
+    reject: (error: GatewayError) => void,
+  ) {
+    this.#request = request;
+    this.#response = response;
+    this.#exchange = exchange;
+    this.#resolve = resolve;
+    this.#reject = reject;
+  }
+
+  start(target: UpstreamTarget, contentLength: number | undefined): void {
+    if (this.#response.destroyed || this.#request.socket.destroyed) {
+      this.#leave();
+      return;
+    }
+    this.#response.on('close', this.#onClose);
+    // A pipelined request is not told of its connection's end while the response before it is being written.
+    if (this.#response.socket === null) this.#request.socket.once('close', this.#onClose);
+    const headers = requestHeaders(this.#request, this.#exchange, this.#exchange.upstream.headers, target.url.host);
+    if (contentLength !== 0) this.#body = this.#openBody();
+    if (contentLength !== undefined && contentLength > 0) headers.push('Content-Length', String(contentLength));
+    const options: Dispatcher.DispatchOptions & { servername: string } = {
+      method: this.#request.method ?? 'GET',
+      path: this.#exchange.path,
+      headers,
+      body: this.#body ?? null,
+      // One name for all requests, or undici would make a new TLS connection for each new Host.
+      servername: target.url.hostname,
+    };
+    target.pool.dispatch(options, this);
+  }
+
+  #openBody(): RequestBody {
+    return new RequestBody(this.#request, this.#exchange.maxBodyBytes, () => {
+      this.#fail(new GatewayError('content_too_large'));
+    });
+  }
+
+  // What undici calls.
+
+  onRequestStart(controller: Dispatcher.DispatchController): void {
+    this.#controller = controller;
+    if (this.#settled) controller.abort(new errors.RequestAbortedError());
+  }
+
+  onResponseStart(controller: Dispatcher.DispatchController, status: number, _headers: unknown, reason?: string): void {
+    if (status === 101) throw new GatewayError('bad_gateway', { cause: new Error('101 to a request for no upgrade') });
+    if (status < 200) return;
+    const headers = responseHeaders((controller.rawHeaders ?? []) as Buffer[]);
+    // Node's types know flat arrays only of single values; Node writes an array's values one by one.
+    this.#response.writeHead(status, printable(reason), headers as string[]);
+    // Sends the head, with what follows in this turn of the event loop. (flushHeaders would write it as UTF-8.)
+    this.#response.write(NOTHING);
+    // undici misses the body where their Content-Length tells of one, as RFC 9110 §8.6 allows; there is none to wait for.
+    if (status === 204 || status === 304) this.onResponseEnd();
+  }
+
+  onResponseData(controller: Dispatcher.DispatchController, chunk: Buffer): void {
+    if (this.#response.write(chunk) || this.#response.destroyed) return;
+    controller.pause();
+    this.#awaitClient();
+    if (this.#drains) return;
+    this.#drains = true;
+    this.#response.on('drain', this.#onDrain);
+  }
+
+  onResponseEnd(): void {
+    this.#response.end();
+    this.#awaitClient();
+  }
+
+  onResponseError(_controller: unknown, error: Error): void {
+    this.#fail(error);
+  }
+
+  // What the client does.
+
+  readonly #onDrain = (): void => {
+    clearTimeout(this.#stalled);
+    this.#controller?.resume();
+  };
+
+  readonly #onClose = (): void => {
+    if (!this.#response.writableFinished) {
+      this.#leave();
+      return;
+    }
+    this.#settle();
+    this.#resolve(COMPLETE);
+  };
+
+  /** The bound on what a client that does not read may cost: `idle_timeout`, as for an upstream that does not write. */
+  #awaitClient(): void {
+    clearTimeout(this.#stalled);
+    const timeoutMs = this.#exchange.upstream.config.idle_timeout;
+    this.#stalled = setTimeout(() => this.#leave(), timeoutMs);
+  }
+
+  // The three ends but the good one.
+
+  #leave(): void {
+    if (this.#settled) return;
+    this.#settle();
+    this.#controller?.abort(new errors.RequestAbortedError());
+    this.#response.destroy();
+    this.#resolve(CLIENT_GONE);
+  }
+
+  #fail(error: Error): void {
+    if (this.#settled || this.#response.writableEnded) return;
+    this.#settle();
+    this.#controller?.abort(error);
+    if (this.#response.headersSent) {
+      this.#response.destroy();
+      this.#resolve({ outcome: 'cut_short', cause: error });
+    } else {
+      this.#reject(toldError(error));
+    }
+  }
+
+  #settle(): void {
+    this.#settled = true;
+    clearTimeout(this.#stalled);
+    this.#body?.destroy();
+    this.#response.off('close', this.#onClose).off('drain', this.#onDrain);
+    this.#request.socket.off('close', this.#onClose);
+  }
+}
+
+/** Node refuses to write others; the reason phrase means nothing anyway (RFC 9110 §15.1). */
+function printable(reason: string | undefined): string {
+  return reason !== undefined && /^[\t\x20-\x7e]*$/.test(reason) ? reason : '';
+}
+
+/** An error of undici's or of the network, before the response, as the caller is told of it. */
+function toldError(error: Error & { code?: string }): GatewayError {
+  if (error instanceof GatewayError) return error;
+  switch (error.code) {
+    case 'UND_ERR_CONNECT_TIMEOUT':
+    case 'UND_ERR_HEADERS_TIMEOUT':
+    case 'ETIMEDOUT':
+      return new GatewayError('gateway_timeout', { cause: error });
+    case 'UND_ERR_CLOSED':
+    case 'UND_ERR_DESTROYED':
+      return unavailable(error);
+    case 'UND_ERR_INVALID_ARG':
+      return new GatewayError('server_error', { cause: error });
+    default:
+      return new GatewayError('bad_gateway', { cause: error });
+  }
+}

@@ -1,0 +1,65 @@
+/** Makes the value of one identity header; undefined when a claim that it reads is missing. */
+export type IdentityTemplate = (claims: Readonly<Record<string, unknown>>) => string | undefined;
+
+const PLACEHOLDER = /\{token\.([^{}]+)\}/;
+
+/**
+ * Compiles a value of `identity_headers`, such as `{token.sub}`, `{token.customData.cn}` or `Basic realm of {token.sub}`.
+ *
+ * A claim becomes text that no two different claims share, and that fits into a header:
+ * - strings: all outside of visible ASCII and inner blanks, and `%` itself, is percent-encoded as UTF-8 (`Zo%C3%AB`), and
+ *   so are blanks at either end, for receivers trim them and `" admin"` must not become `admin`;
+ * - numbers and booleans as JSON writes them;
+ * - lists of those: joined by a comma, with commas in them encoded (`%2C`);
+ * - everything else: JSON, in which `\u` escapes stand for what is not ASCII.
+ *
+ * A missing or null claim leaves the whole header out.
+ */
+export function identityTemplate(text: string): IdentityTemplate {
+  // Splitting by a pattern with one group alternates literals and the names of claims.
+  const parts = text.split(new RegExp(PLACEHOLDER, 'g')).map((part, index) => (index % 2 ? part.split('.') : part));
+  return (claims) => {
+    let value = '';
+    for (const part of parts) {
+      const piece = typeof part === 'string' ? part : claimText(claims, part);
+      if (piece === undefined) return undefined;
+      value += piece;
+    }
+    return value;
+  };
+}
+
+function claimText(claims: Readonly<Record<string, unknown>>, path: readonly string[]): string | undefined {
+  const claim = path.reduce<unknown>(member, claims);
+  if (claim === undefined || claim === null) return undefined;
+  if (isScalar(claim)) return encoded(claim);
+  if (Array.isArray(claim) && claim.every(isScalar)) return claim.map(encodedItem).join(',');
+  return JSON.stringify(claim).replace(/[^\x20-\x7e]/g, jsonEscape);
+}
+
+/** Own members only: `{token.constructor}` is a claim like any other. */
+function member(value: unknown, name: string): unknown {
+  const isObject = typeof value === 'object' && value !== null && Object.hasOwn(value, name);
+  return isObject ? (value as Record<string, unknown>)[name] : undefined;
+}
+
+function isScalar(value: unknown): value is string | number | boolean {
+  return typeof value === 'string' || typeof value === 'number' || typeof value === 'boolean';
+}
+
+function encoded(claim: string | number | boolean): string {
+  return String(claim).replace(/[^\x20-\x7e]+|^ +| +$|%/g, percentEncoded);
+}
+
+function encodedItem(item: string | number | boolean): string {
+  return encoded(item).replaceAll(',', '%2C');
+}
+
+/** By way of bytes, where lone surrogates become U+FFFD; encodeURIComponent would throw on them. */
+function percentEncoded(text: string): string {
+  return encodeURIComponent(Buffer.from(text).toString());
+}
+
+function jsonEscape(unit: string): string {
+  return `\\u${unit.charCodeAt(0).toString(16).padStart(4, '0')}`;
+}

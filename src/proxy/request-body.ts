@@ -1,0 +1,59 @@
+import type { IncomingMessage } from 'node:http';
+import { Readable } from 'node:stream';
+
+/** For how long a client may go on sending a body that nobody reads any more, before its connection is closed. */
+const LINGER_MS = 5_000;
+
+/**
+ * A request's body on its way to the upstream, with back-pressure and a limit.
+ *
+ * undici gets this and not the request itself, for it destroys the stream that it was given and takes the socket from
+ * the request, while the response is still to be written there.
+ */
+export class RequestBody extends Readable {
+  readonly #request: IncomingMessage;
+  readonly #maxBytes: number;
+  readonly #tooLarge: () => void;
+  #bytes = 0;
+
+  constructor(request: IncomingMessage, maxBytes: number, tooLarge: () => void) {
+    super();
+    this.#request = request;
+    this.#maxBytes = maxBytes;
+    this.#tooLarge = tooLarge;
+    request.on('data', this.#take).on('end', this.#end);
+  }
+
+  override _read(): void {
+    this.#request.resume();
+  }
+
+  override _destroy(error: Error | null, callback: (error?: Error | null) => void): void {
+    this.#request.off('data', this.#take).off('end', this.#end);
+    discardRest(this.#request);
+    callback(error);
+  }
+
+  readonly #take = (chunk: Buffer): void => {
+    this.#bytes += chunk.length;
+    if (this.#bytes > this.#maxBytes) this.#tooLarge();
+    else if (!this.push(chunk)) this.#request.pause();
+  };
+
+  readonly #end = (): void => {
+    this.push(null);
+  };
+}
+
+/**
+ * Reads on and throws away what a client still sends after its request was answered. Closing the connection at once
+ * would reset it, and the client might lose the answer unread (RFC 9112 §9.6); keeping it open for good would let it
+ * send forever. A client that stops in time keeps its connection.
+ */
+export function discardRest(request: IncomingMessage): void {
+  request.resume();
+  if (request.complete || request.destroyed) return;
+  const { socket } = request;
+  const linger = setTimeout(() => socket.destroy(), LINGER_MS);
+  request.once('close', () => clearTimeout(linger));
+}

@@ -1,0 +1,105 @@
+import { buildConnector, Pool } from 'undici';
+import type { Config, UpstreamConfig } from '../config/schema.ts';
+import { unavailable } from '../errors.ts';
+import { type HeaderPolicy, headerPolicy } from './headers.ts';
+
+/** Connections to one target, and so requests that it has at once; more are told to come again. */
+const MOST_CONNECTIONS = 4096;
+
+/** All upstreams of a configuration, with their connections. */
+export class Upstreams {
+  readonly #byName: ReadonlyMap<string, Upstream>;
+
+  constructor(config: Config['upstreams']) {
+    this.#byName = new Map(Object.entries(config).map(([name, upstream]) => [name, new Upstream(name, upstream)]));
+  }
+
+  /** @throws RangeError for a name that the configuration does not have, which its check rules out. */
+  get(name: string): Upstream {
+    const upstream = this.#byName.get(name);
+    if (upstream === undefined) throw new RangeError(`there is no upstream ${name}`);
+    return upstream;
+  }
+
+  /** Closes the connections once their requests are done. */
+  async close(): Promise<void> {
+    await Promise.all(this.#targets().map((target) => target.pool.close()));
+  }
+
+  /** Closes the connections at once; requests in flight fail. */
+  async destroy(): Promise<void> {
+    await Promise.all(this.#targets().map((target) => target.pool.destroy()));
+  }
+
+  #targets(): UpstreamTarget[] {
+    return [...this.#byName.values()].flatMap(({ targets }) => targets);
+  }
+}
+
+/** One upstream: targets that take turns. */
+export class Upstream {
+  readonly name: string;
+  readonly config: UpstreamConfig;
+  readonly headers: HeaderPolicy;
+  readonly targets: readonly UpstreamTarget[];
+  #turn = 0;
+
+  constructor(name: string, config: UpstreamConfig) {
+    this.name = name;
+    this.config = config;
+    this.headers = headerPolicy(config);
+    this.targets = config.targets.map((url) => new UpstreamTarget(new URL(url), config));
+  }
+
+  /**
+   * The next target in turn that is not full. Whoever takes it gives it back with `release`.
+   *
+   * @throws GatewayError `temporarily_unavailable` when all are full.
+   */
+  acquire(): UpstreamTarget {
+    for (let tries = 0; tries < this.targets.length; tries += 1) {
+      const target = this.targets[this.#turn] as UpstreamTarget;
+      this.#turn = (this.#turn + 1) % this.targets.length;
+      if (target.take()) return target;
+    }
+    throw unavailable(new Error(`all targets of upstream ${this.name} have ${MOST_CONNECTIONS} requests at once`));
+  }
+}
+
+/** One server of an upstream, and the connections to it. */
+export class UpstreamTarget {
+  readonly url: URL;
+  readonly pool: Pool;
+  #inFlight = 0;
+
+  constructor(url: URL, config: UpstreamConfig) {
+    this.url = url;
+    this.pool = new Pool(url.origin, {
+      connect: connector(config.connect_timeout),
+      connections: MOST_CONNECTIONS,
+      // Zero is undici's word for no limit.
+      headersTimeout: config.response_timeout ?? 0,
+      bodyTimeout: config.idle_timeout,
+      pipelining: 1,
+    });
+  }
+
+  take(): boolean {
+    if (this.#inFlight >= MOST_CONNECTIONS) return false;
+    this.#inFlight += 1;
+    return true;
+  }
+
+  release(): void {
+    this.#inFlight -= 1;
+  }
+}
+
+/**
+ * TLS names the target (SNI) and checks its certificate for that name. undici would take the request's Host for it, and
+ * with `host: preserve` that is what a client chose.
+ */
+function connector(timeoutMs: number): buildConnector.connector {
+  const connect = buildConnector({ timeout: timeoutMs });
+  return ({ servername: _, ...options }, callback) => connect(options, callback);
+}

@@ -1,0 +1,163 @@
+import type { RouteConfig } from '../config/schema.ts';
+import { GatewayError } from '../errors.ts';
+import { fold, foldSegment } from './fold.ts';
+import {
+  comparableHost,
+  DEFAULT_METHODS,
+  type Pattern,
+  parameterNames,
+  parsePattern,
+  type Segment,
+} from './pattern.ts';
+import { type Found, Trie } from './trie.ts';
+
+/** The route that a request goes by. */
+export interface Match {
+  readonly route: RouteConfig;
+  /** What each `{name}` stands for, as it is in the canonical path. Has no prototype. */
+  readonly parameters: Readonly<Record<string, string>>;
+  /** What `/**` stands for: empty, or from its slash on. */
+  readonly tail: string;
+}
+
+export interface Matcher {
+  /**
+   * @param host the Host header as it was sent
+   * @param path canonical, from `parseTarget`
+   * @throws GatewayError `not_found`; `method_not_allowed` with its `Allow`; `invalid_request` for an encoded slash that
+   *   the route does not allow, and for a path that an upstream may take for one of another route.
+   */
+  match(host: string | undefined, path: string, method: string): Match;
+}
+
+/**
+ * The most specific path wins, and then the method is looked at. A broader route never steps in for a method that the
+ * most specific one lacks: whoever protects `GET /orders/export` means that path, and `/orders/**` must not become the
+ * way around it. Routes with a `host` are looked at first, then those without.
+ *
+ * Upstreams differ in what they take for the same path: IIS and others ignore case, Tomcat cuts `;parameters` off, many
+ * ignore a slash at the end. With `/status/**` public and `/status/admin` protected, `/status/ADMIN` would be let
+ * through and served as `/status/admin`. So a path that, read that forgivingly, belongs to another route than the path
+ * itself is refused. The price: beside a literal `/users/me`, the route `/users/{id}` cannot serve an id such as `ME`;
+ * and beside `/docs`, the route `/docs/**` cannot serve `/docs/`. Paths that no other route could claim are never
+ * refused for their case or escapes.
+ */
+export function createMatcher(routes: readonly RouteConfig[]): Matcher {
+  const table = new Table(routes);
+  return {
+    match(host, path, method) {
+      const names = hostNames(host);
+      const found = table.find(names, path);
+      if (path.includes('%2F') && !found?.value.some(({ route }) => route.encoded_slashes)) throw encodedSlash();
+      if (found === undefined) throw new GatewayError('not_found');
+      const winner = found.value.find(({ methods }) => methods.has(method));
+      if (winner === undefined) throw methodNotAllowed(found.value);
+      if (path.includes('%2F') && !winner.route.encoded_slashes) throw encodedSlash();
+      if (couldBelongToAnother(table, names, path, winner)) throw ambiguous();
+      return matchOf(winner, found, path);
+    },
+  };
+}
+
+/** One route, where its path leads to. */
+interface Entry {
+  readonly route: RouteConfig;
+  readonly pattern: Pattern;
+  readonly parameters: readonly string[];
+  readonly methods: ReadonlySet<string>;
+}
+
+/** The routes by host, in two tries each: as they are written, and folded. */
+class Table {
+  readonly #written = new Map<string, Trie<Entry[]>>();
+  readonly #folded = new Map<string, Trie<Entry[]>>();
+
+  constructor(routes: readonly RouteConfig[]) {
+    for (const route of routes) {
+      const pattern = parsePattern(route.path);
+      const methods = new Set<string>(route.methods ?? DEFAULT_METHODS);
+      const entry = { route, pattern, parameters: parameterNames(pattern), methods };
+      insert(this.#written, pattern.segments, entry);
+      insert(this.#folded, pattern.segments.map(foldLiteral), entry);
+    }
+  }
+
+  /** The routes of the path that wins, for all methods. */
+  find(hosts: readonly string[], path: string): Found<readonly Entry[]> | undefined {
+    return find(this.#written, hosts, path);
+  }
+
+  findFolded(hosts: readonly string[], path: string): readonly Entry[] | undefined {
+    return find(this.#folded, hosts, path)?.value;
+  }
+}
+
+function insert(tries: Map<string, Trie<Entry[]>>, segments: readonly Segment[], entry: Entry): void {
+  const host = entry.route.host === undefined ? ANY_HOST : comparableHost(entry.route.host);
+  const trie = tries.get(host) ?? new Trie<Entry[]>();
+  tries.set(host, trie);
+  trie.at(segments, entry.pattern.tail, () => []).push(entry);
+}
+
+function find(tries: ReadonlyMap<string, Trie<Entry[]>>, hosts: readonly string[], path: string) {
+  for (const host of hosts) {
+    const found = tries.get(host)?.find(path);
+    if (found) return found;
+  }
+  return undefined;
+}
+
+function foldLiteral(segment: Segment): Segment {
+  if (segment.kind === 'parameter') return segment;
+  return { kind: 'literal', text: foldSegment(decodeURIComponent(segment.text)) };
+}
+
+/** No host is empty, so it stands for the routes of all hosts. */
+const ANY_HOST = '';
+const ONLY_ANY_HOST = [ANY_HOST];
+
+/** The names to look under, in this order: with its port, without it, any. */
+function hostNames(host: string | undefined): readonly string[] {
+  if (!host) return ONLY_ANY_HOST;
+  const name = comparableHost(host);
+  return [name, name.replace(/:\d*$/, ''), ANY_HOST];
+}
+
+/** Whether an upstream that reads paths more forgivingly than we do would serve another route's path. */
+function couldBelongToAnother(table: Table, hosts: readonly string[], path: string, winner: Entry): boolean {
+  const joined = fold(path, 'joins');
+  if (joined === undefined) return false;
+  const other = table.findFolded(hosts, joined);
+  if (other !== undefined && !other.includes(winner)) return true;
+  return path.includes('%2F') && reachesDeeper(table, hosts, path, winner);
+}
+
+/**
+ * Whether the path, with its encoded slashes decoded, belongs to a route that is as specific as the winner or more.
+ * A broader one may be passed over: whoever allows encoded slashes beside a catch-all wants just that.
+ */
+function reachesDeeper(table: Table, hosts: readonly string[], path: string, winner: Entry): boolean {
+  const parted = fold(path, 'parts');
+  const other = parted === undefined ? undefined : table.findFolded(hosts, parted);
+  if (other === undefined || other.includes(winner)) return false;
+  return other.some(({ pattern }) => pattern.segments.length >= winner.pattern.segments.length);
+}
+
+function matchOf(winner: Entry, { parameters, tailAt }: Found<unknown>, path: string): Match {
+  const named: Record<string, string> = Object.create(null);
+  for (const [index, name] of winner.parameters.entries()) named[name] = parameters[index] ?? '';
+  return { route: winner.route, parameters: named, tail: path.slice(tailAt) };
+}
+
+function methodNotAllowed(entries: readonly Entry[]): GatewayError {
+  const allowed = new Set(entries.flatMap(({ methods }) => [...methods]));
+  return new GatewayError('method_not_allowed', { headers: { Allow: [...allowed].join(', ') } });
+}
+
+function encodedSlash(): GatewayError {
+  return new GatewayError('invalid_request', { description: 'The path holds an encoded slash.' });
+}
+
+function ambiguous(): GatewayError {
+  return new GatewayError('invalid_request', { description: 'The path could be taken for another one.' });
+}
