@@ -1,0 +1,34 @@
+import { createGateway, type Gateway, readConfig } from '../gateway.ts';
+import { BadConfiguration } from './bad-configuration.ts';
+
+/**
+ * Runs the gateway until a signal ends it. SIGTERM and SIGINT drain; a second one ends it at once.
+ *
+ * @throws BadConfiguration before anything listens.
+ */
+export async function serve(file: string): Promise<void> {
+  const gateway = await open(file);
+  const ended = firstSignal();
+  await gateway.listen();
+  await ended;
+  await gateway.close();
+}
+
+function open(file: string): Promise<Gateway> {
+  return createGateway(readConfig(file)).catch((cause: Error) => {
+    throw new BadConfiguration(cause);
+  });
+}
+
+function firstSignal(): Promise<void> {
+  return new Promise((resolve) => {
+    let signals = 0;
+    for (const signal of ['SIGTERM', 'SIGINT'] as const) {
+      process.on(signal, () => {
+        signals += 1;
+        if (signals > 1) process.exit(1);
+        resolve();
+      });
+    }
+  });
+}

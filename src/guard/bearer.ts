@@ -1,0 +1,41 @@
+import { GatewayError } from '../errors.ts';
+
+/** What the guard reads of a request. `rawHeaders` alternates names and values, as they came (`http.IncomingMessage`). */
+export interface GuardedRequest {
+  readonly rawHeaders: readonly string[];
+  /** The query with its question mark, or nothing. */
+  readonly query: string;
+}
+
+/** RFC 6750 §2.1: b64token after the scheme, whose name is in any case (RFC 9110 §11.1). */
+const BEARER = /^bearer +([A-Za-z0-9._~+/-]+=*) *$/i;
+const BEARER_SCHEME = /^bearer(?: |$)/i;
+
+/**
+ * The one bearer token of a request; undefined if there is none, and empty if what follows the scheme is none. Tokens are taken from the header alone, for a query is
+ * written to logs and histories (RFC 9700 §4.3.2).
+ *
+ * @throws GatewayError `invalid_request` when a token is sent in more than one way (RFC 6750 §2).
+ */
+export function bearerToken(request: GuardedRequest): string | undefined {
+  const authorization = singleAuthorization(request.rawHeaders);
+  if (authorization === undefined || !BEARER_SCHEME.test(authorization)) return undefined;
+  if (request.query !== '' && new URLSearchParams(request.query).has('access_token')) {
+    throw new GatewayError('invalid_request', { description: 'The access token was sent in more than one way.' });
+  }
+  return BEARER.exec(authorization)?.[1] ?? '';
+}
+
+/** Node keeps the first of several Authorization headers and drops the rest unseen, so they are counted in the raw ones. */
+function singleAuthorization(rawHeaders: readonly string[]): string | undefined {
+  let found: string | undefined;
+  for (let index = 0; index < rawHeaders.length; index += 2) {
+    const name = rawHeaders[index] ?? '';
+    if (name.length !== 13 || name.toLowerCase() !== 'authorization') continue;
+    if (found !== undefined) {
+      throw new GatewayError('invalid_request', { description: 'There is more than one Authorization header.' });
+    }
+    found = rawHeaders[index + 1] ?? '';
+  }
+  return found;
+}

@@ -1,0 +1,115 @@
+import {
+  createServer,
+  type IncomingMessage,
+  type RequestListener,
+  type Server,
+  type ServerResponse,
+  STATUS_CODES,
+} from 'node:http';
+import { type AddressInfo, Server as NetServer } from 'node:net';
+import type { Duplex } from 'node:stream';
+import type { ListenConfig } from './config/schema.ts';
+import { type ErrorCode, GatewayError } from './errors.ts';
+
+export type UpgradeListener = (request: IncomingMessage, socket: Duplex, head: Buffer) => void;
+
+/** How long idle connections stay open once draining begins, for a request that is already on its way. */
+const LINGER_MS = 1000;
+const DRAIN_POLL_MS = 20;
+
+/** What a connection that Node's parser gives up on is told. All others are malformed requests. */
+const PARSER_ERRORS: Readonly<Record<string, ErrorCode>> = {
+  ERR_HTTP_REQUEST_TIMEOUT: 'request_timeout',
+  HPE_HEADER_OVERFLOW: 'header_fields_too_large',
+};
+
+/** The public listener: its limits, and how it comes to an end without failing a request. */
+export class Listener {
+  readonly #server: Server;
+  readonly #active = new Set<ServerResponse>();
+  #draining = false;
+
+  constructor(config: ListenConfig, onRequest: RequestListener, onUpgrade: UpgradeListener) {
+    this.#server = createServer({
+      maxHeaderSize: config.max_header_size,
+      headersTimeout: Math.min(config.header_timeout, config.request_timeout),
+      requestTimeout: config.request_timeout,
+      keepAliveTimeout: config.keep_alive_timeout,
+      connectionsCheckingInterval: Math.min(1000, config.header_timeout),
+      insecureHTTPParser: false,
+      noDelay: true,
+    });
+    this.#server.on('request', (request, response) => this.#track(response) && onRequest(request, response));
+    this.#server.on('upgrade', onUpgrade);
+    this.#server.on('connect', (_, socket: Duplex) => refuse(socket, new GatewayError('method_not_allowed')));
+    this.#server.on('clientError', (error: NodeJS.ErrnoException, socket) => {
+      // An answer that is on its way on this connection would be mixed up with the refusal.
+      if ([...this.#active].some((response) => response.socket === socket)) socket.destroy();
+      else refuse(socket, new GatewayError(PARSER_ERRORS[error.code ?? ''] ?? 'invalid_request'));
+    });
+  }
+
+  /** @throws NodeJS.ErrnoException such as EADDRINUSE. */
+  listen({ host, port }: ListenConfig['address']): Promise<AddressInfo> {
+    return new Promise((resolve, reject) => {
+      this.#server.once('error', reject);
+      this.#server.listen({ host, port }, () => {
+        this.#server.off('error', reject);
+        resolve(this.#server.address() as AddressInfo);
+      });
+    });
+  }
+
+  /**
+   * Accepts no more connections, answers what was asked, and closes all connections: when the last answer is out, or after
+   * `graceMs` at the latest.
+   */
+  async drain(graceMs: number): Promise<void> {
+    const startedAt = Date.now();
+    // Not http.Server's own close(): that cuts idle connections at once, and with them a request that is on its way.
+    NetServer.prototype.close.call(this.#server);
+    this.#draining = true;
+    for (const response of this.#active) response.shouldKeepAlive = false;
+    const deadline = startedAt + graceMs;
+    while (Date.now() < deadline && (await this.#isBusy(startedAt))) {
+      await new Promise((resolve) => setTimeout(resolve, DRAIN_POLL_MS));
+    }
+    this.#server.closeAllConnections();
+  }
+
+  #track(response: ServerResponse): true {
+    if (this.#draining) response.shouldKeepAlive = false;
+    this.#active.add(response);
+    response.once('close', () => this.#active.delete(response));
+    return true;
+  }
+
+  async #isBusy(drainingSince: number): Promise<boolean> {
+    if (this.#active.size > 0) return true;
+    const connections = await new Promise<number>((resolve) => {
+      this.#server.getConnections((_, count) => resolve(count ?? 0));
+    });
+    return connections > 0 && Date.now() < drainingSince + LINGER_MS;
+  }
+}
+
+/** Answers on a bare socket, and closes it: what comes behind a refused request is never read as another one. */
+export function refuse(socket: Duplex, error: GatewayError, requestId?: string): void {
+  if (!socket.writable) {
+    socket.destroy();
+    return;
+  }
+  const body = JSON.stringify({ error: error.code, error_description: error.description, request_id: requestId });
+  const headers = {
+    'Content-Type': 'application/json; charset=utf-8',
+    'Content-Length': Buffer.byteLength(body),
+    ...(requestId && { 'X-Request-Id': requestId }),
+    ...error.headers,
+    Connection: 'close',
+  };
+  const lines = Object.entries(headers).map(([name, value]) => `${name}: ${value}\r\n`);
+  socket.on('error', () => socket.destroy());
+  socket.end(`HTTP/1.1 ${error.status} ${STATUS_CODES[error.status] ?? ''}\r\n${lines.join('')}\r\n${body}`, () =>
+    socket.destroy(),
+  );
+}

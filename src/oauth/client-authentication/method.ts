@@ -1,0 +1,21 @@
+import type { ClientConfig } from '../../config/schema.ts';
+import type { HashVerifier } from '../../users/password-hash/hash-pool.ts';
+import type { Form } from '../form.ts';
+
+/** What a request shows of who sends it. */
+export interface ClientEvidence {
+  readonly authorization: string | undefined;
+  readonly form: Form;
+}
+
+/** A try to authenticate by one method. */
+export interface Attempt {
+  readonly method: ClientConfig['auth'];
+  /** Who the client may be: more than one where an id can be read in two ways. */
+  readonly clientIds: readonly string[];
+  /** Whether the request proves to come from this client. Costs the same whether it does or not. */
+  proves(client: ClientConfig, hashes: HashVerifier): boolean | Promise<boolean>;
+}
+
+/** One way for a client to authenticate: finds its evidence in a request, or nothing. */
+export type AuthenticationMethod = (evidence: ClientEvidence) => Attempt | undefined;

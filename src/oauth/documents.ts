@@ -1,0 +1,58 @@
+import type { Context } from 'koa';
+import type { Config } from '../config/schema.ts';
+import { GatewayError } from '../errors.ts';
+import type { SigningKeys } from '../tokens/signing-keys.ts';
+import type { Endpoint } from './endpoint.ts';
+
+/** How long others may keep a document. Keys are published well before they sign, so this may be minutes. */
+const CACHE_CONTROL = 'public, max-age=300';
+
+/** The public keys of access and ID tokens (RFC 7517 §5). */
+export function createJwksEndpoint(keys: SigningKeys): Endpoint {
+  return async (ctx) => answerDocument(ctx, (await keys.load()).jwks, 'application/jwk-set+json');
+}
+
+/**
+ * Authorization server metadata (RFC 8414 §2), which OpenID Connect Discovery shares. It tells what this configuration
+ * does, not what the software could do.
+ */
+export function createMetadataEndpoint(config: Config): Endpoint {
+  const { issuer, signing } = config.tokens;
+  const at = (path: string) => new URL(path, issuer).href;
+  const metadata = {
+    issuer,
+    token_endpoint: at(config.endpoints.token),
+    jwks_uri: at(config.endpoints.jwks),
+    // There is no authorization endpoint, so no response type either; both documents require the member.
+    response_types_supported: [],
+    grant_types_supported: distinct(config.clients.flatMap((client) => client.grants)),
+    token_endpoint_auth_methods_supported: distinct(config.clients.map((client) => client.auth)),
+    scopes_supported: distinct(config.clients.flatMap((client) => client.scopes)),
+    subject_types_supported: ['public'],
+    id_token_signing_alg_values_supported: [signing.algorithm],
+  };
+  return (ctx) => answerDocument(ctx, metadata, 'application/json');
+}
+
+/**
+ * Where the metadata is found: at the root, as most clients look for it, and where an issuer with a path has it
+ * (RFC 8414 §3.1 puts the path behind, OpenID Connect Discovery §4 before the well-known part).
+ */
+export function metadataPaths(issuer: string): readonly string[] {
+  const path = new URL(issuer).pathname.replace(/\/$/, '');
+  const [oauth, openid] = ['/.well-known/oauth-authorization-server', '/.well-known/openid-configuration'];
+  return distinct([oauth, openid, `${oauth}${path}`, `${openid}${path}`, `${path}${openid}`]);
+}
+
+function answerDocument(ctx: Context, document: object, type: string): void {
+  if (ctx.method !== 'GET' && ctx.method !== 'HEAD') {
+    throw new GatewayError('method_not_allowed', { headers: { Allow: 'GET, HEAD' } });
+  }
+  ctx.set('Cache-Control', CACHE_CONTROL);
+  ctx.body = document;
+  ctx.type = type;
+}
+
+function distinct<Value>(values: readonly Value[]): Value[] {
+  return [...new Set(values)];
+}

@@ -1,0 +1,85 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import { GatewayError } from '../../errors.ts';
+import type { LoginLimits } from '../../limits/login-limits.ts';
+import type { LoginEvent } from '../../observe/login-events.ts';
+import type { RefreshFamilies } from '../../tokens/refresh-families.ts';
+import type { LoginVerdict, UserStores } from '../../users/user-stores.ts';
+import { grantedScope } from '../scope.ts';
+import type { Grant, Granted, GrantRequest } from './grant.ts';
+
+interface Login {
+  readonly username: string;
+  readonly password: string;
+}
+
+type AcceptedLogin = Extract<LoginVerdict, { outcome: 'accepted' }>;
+
+/** The Resource Owner Password Credentials grant (RFC 6749 §4.3). */
+export class PasswordGrant implements Grant {
+  readonly type = 'password';
+  readonly #users: UserStores;
+  readonly #limits: LoginLimits;
+  readonly #families: RefreshFamilies;
+  readonly #minFailureTimeMs: number;
+  readonly #report: (event: LoginEvent) => void;
+
+  constructor(parts: {
+    users: UserStores;
+    limits: LoginLimits;
+    families: RefreshFamilies;
+    minFailureTimeMs: number;
+    reportLogin: (event: LoginEvent) => void;
+  }) {
+    this.#users = parts.users;
+    this.#limits = parts.limits;
+    this.#families = parts.families;
+    this.#minFailureTimeMs = parts.minFailureTimeMs;
+    this.#report = parts.reportLogin;
+  }
+
+  async authorize(request: GrantRequest): Promise<Granted> {
+    const { form, client } = request;
+    const login = readLogin(request);
+    const scope = grantedScope(form, client);
+    const { user, store } = await this.#login(request, login);
+    const authTime = Math.floor(Date.now() / 1000);
+    const grant = { subject: user.sub, clientId: client.id, scope, attributes: user.attributes, authTime };
+    if (!client.grants.includes('refresh_token')) return { grant, refreshToken: undefined };
+    const family = { clientId: client.id, user: { ...user, store }, scope, authTime };
+    return { grant, refreshToken: await this.#families.start(family, client.refresh) };
+  }
+
+  /** Every failure takes the same time, so that nobody can tell from it which part was wrong. */
+  async #login(request: GrantRequest, login: Login): Promise<AcceptedLogin> {
+    const notBefore = delay(this.#minFailureTimeMs, undefined, { ref: false });
+    const verdict = await this.#verify(request, login);
+    if (verdict.outcome === 'accepted') return verdict;
+    await notBefore;
+    throw new GatewayError('invalid_grant', { description: 'The username or the password is wrong.' });
+  }
+
+  async #verify(request: GrantRequest, { username, password }: Login): Promise<LoginVerdict> {
+    const { client, address, requestId } = request;
+    const event = { requestId, client: client.id, address, username };
+    try {
+      const { verdict } = await this.#limits.attempt({ username, address, clientId: client.id }, async () => {
+        const found = await this.#users.verify(username, password, client.users);
+        return { verdict: found, accepted: found.outcome === 'accepted' };
+      });
+      const store = 'store' in verdict ? verdict.store : undefined;
+      this.#report({ ...event, outcome: verdict.outcome === 'accepted' ? 'accepted' : 'rejected', store });
+      return verdict;
+    } catch (error) {
+      const locked = error instanceof GatewayError && error.status === 429;
+      this.#report({ ...event, outcome: locked ? 'locked' : 'unavailable' });
+      throw error;
+    }
+  }
+}
+
+/** An empty username or password was sent, and is wrong; one that was not sent makes no request of this grant (§4.3.2). */
+function readLogin({ form }: GrantRequest): Login {
+  const [username, password] = [form.get('username'), form.get('password')];
+  if (username !== undefined && password !== undefined) return { username, password };
+  throw new GatewayError('invalid_request', { description: 'username and password are needed.' });
+}

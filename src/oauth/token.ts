@@ -1,0 +1,73 @@
+import type { Context } from 'koa';
+import type { ClientConfig } from '../config/schema.ts';
+import { GatewayError } from '../errors.ts';
+import type { TokenMint } from '../tokens/mint.ts';
+import type { ClientAuthentication } from './client-authentication/authenticate.ts';
+import type { Caller, Endpoint } from './endpoint.ts';
+import { type Form, parameter, readForm } from './form.ts';
+import type { Grant, Granted } from './grants/grant.ts';
+
+const ID_TOKEN_TYPE = 'urn:ietf:params:oauth:grant-type:jwt-bearer';
+
+interface TokenParts {
+  readonly clients: ClientAuthentication;
+  readonly grants: readonly Grant[];
+  readonly mint: TokenMint;
+  /** Milliseconds; a client may have its own. */
+  readonly accessTokenTtlMs: number;
+  readonly countIssued: (labels: { client: string; grant: string }) => void;
+}
+
+/** The token endpoint (RFC 6749 §3.2), as the steps that a token request takes. */
+export function createTokenEndpoint(parts: TokenParts): Endpoint {
+  return async (ctx, caller) => {
+    neverStored(ctx);
+    postOnly(ctx);
+    const form = await readForm(ctx);
+    const client = await authenticateClient(ctx, caller, form, parts);
+    const grant = chooseGrant(form, client, parts.grants);
+    const granted = await grant.authorize({ form, client, address: caller.address, requestId: caller.requestId });
+    caller.subject = granted.grant.subject;
+    ctx.body = await mintTokens(granted, client, parts);
+    parts.countIssued({ client: client.id, grant: grant.type });
+  };
+}
+
+/** RFC 6749 §5.1: what holds tokens or credentials is kept by no cache. */
+function neverStored(ctx: Context): void {
+  ctx.set({ 'Cache-Control': 'no-store', Pragma: 'no-cache' });
+}
+
+function postOnly(ctx: Context): void {
+  if (ctx.method !== 'POST') throw new GatewayError('method_not_allowed', { headers: { Allow: 'POST' } });
+}
+
+async function authenticateClient(ctx: Context, caller: Caller, form: Form, parts: TokenParts): Promise<ClientConfig> {
+  const authorization = ctx.get('Authorization') || undefined;
+  const client = await parts.clients.authenticate({ authorization, form }, caller.address);
+  caller.client = client.id;
+  return client;
+}
+
+function chooseGrant(form: Form, client: ClientConfig, grants: readonly Grant[]): Grant {
+  const type = parameter(form, 'grant_type');
+  if (type === undefined) throw new GatewayError('invalid_request', { description: 'grant_type is needed.' });
+  const grant = grants.find((known) => known.type === type);
+  if (grant === undefined) throw new GatewayError('unsupported_grant_type');
+  if (!client.grants.includes(grant.type)) throw new GatewayError('unauthorized_client');
+  return grant;
+}
+
+/** RFC 6749 §5.1. `scope` is always told, for the request may have left it to the client's default. */
+async function mintTokens({ grant, refreshToken }: Granted, client: ClientConfig, parts: TokenParts) {
+  const ttlMs = client.access_token_ttl ?? parts.accessTokenTtlMs;
+  const accessToken = await parts.mint.accessToken(grant, ttlMs);
+  return {
+    access_token: accessToken,
+    token_type: 'Bearer',
+    expires_in: Math.ceil(ttlMs / 1000),
+    scope: grant.scope.join(' '),
+    ...(refreshToken !== undefined && { refresh_token: refreshToken }),
+    ...(client.id_token && { id_token: await parts.mint.idToken(grant), id_token_type: ID_TOKEN_TYPE }),
+  };
+}

@@ -1,0 +1,145 @@
+import type { Middleware, ParameterizedContext } from 'koa';
+import { type GatewayError, toGatewayError } from './errors.ts';
+import type { Principal } from './guard/guard.ts';
+import { type Sender, senderOf } from './limits/sender.ts';
+import type { Caller } from './oauth/endpoint.ts';
+import { requestId } from './observe/request-id.ts';
+import type { Exchange, Outcome } from './proxy/exchange.ts';
+import { forward } from './proxy/forward.ts';
+import { discardRest } from './proxy/request-body.ts';
+import type { Upstreams } from './proxy/upstreams.ts';
+import type { Match } from './routing/matcher.ts';
+import { upstreamPath } from './routing/rewrite.ts';
+import { parseTarget, type Target } from './routing/target.ts';
+import type { Runtime } from './runtime.ts';
+
+/** What the steps find out, one after the other. */
+export interface AppState {
+  sender: Sender;
+  caller: Caller;
+  target: Target;
+  /** The rule's path or the endpoint's, for the log; undefined when nothing matched. */
+  route: string | undefined;
+  /** Whether one of the gateway's own endpoints answers. */
+  isEndpoint: boolean;
+  match: Match;
+  principal: Principal | undefined;
+  /** What the caller was told, if it was an error. */
+  error: GatewayError | undefined;
+  /** How forwarding ended, where there was any. */
+  outcome: Outcome | undefined;
+}
+
+type AppContext = ParameterizedContext<AppState>;
+type Step = Middleware<AppState>;
+
+export function logAccess({ trustedProxies, logAccess }: Runtime): Step {
+  return (ctx, next) => {
+    const startedAt = performance.now();
+    const { state, req } = ctx;
+    state.isEndpoint = false;
+    state.sender = senderOf(req, trustedProxies);
+    const id = requestId(req.headers['x-request-id']);
+    state.caller = { requestId: id, address: state.sender.address, client: undefined, subject: undefined };
+    ctx.set('X-Request-Id', id);
+    ctx.res.once('close', () => logAccess({ ...answered(ctx), durationMs: performance.now() - startedAt }));
+    return next();
+  };
+}
+
+/** nginx's number for a caller that left before it was answered; only logs ever see it. */
+export const CLIENT_CLOSED_REQUEST = 499;
+
+function answered({ state, method, res }: AppContext) {
+  const { caller, route, error, outcome } = state;
+  const status = res.headersSent ? res.statusCode : CLIENT_CLOSED_REQUEST;
+  return { ...caller, method, route, status, ...ending(error, outcome) };
+}
+
+/** How a request ended, as the access log has it. */
+export function ending(error: GatewayError | undefined, outcome: Outcome | undefined) {
+  const cause = outcome?.outcome === 'cut_short' ? outcome.cause : error?.cause;
+  return { error: error?.code, outcome: outcome?.outcome, cause };
+}
+
+export const answerErrors: Step = async (ctx, next) => {
+  try {
+    await next();
+  } catch (thrown) {
+    const error = toGatewayError(thrown);
+    ctx.state.error = error;
+    ctx.respond = true;
+    ctx.status = error.status;
+    ctx.set(error.headers);
+    ctx.body = errorBody(error, ctx.state);
+    if (!ctx.req.complete) discardRest(ctx.req);
+  }
+};
+
+/** The OAuth endpoints' errors are those of RFC 6749 §5.2, and alike to the letter for all who may not be told apart. */
+function errorBody(error: GatewayError, { isEndpoint, caller }: AppState) {
+  const told = { error: error.code, error_description: error.description };
+  return isEndpoint ? told : { ...told, request_id: caller.requestId };
+}
+
+export const readTarget: Step = (ctx, next) => {
+  ctx.state.target = parseTarget(ctx.req.url ?? '');
+  return next();
+};
+
+export function answerEndpoint({ endpoints }: Runtime): Step {
+  return async (ctx, next) => {
+    const { path } = ctx.state.target;
+    const endpoint = endpoints.get(path);
+    if (endpoint === undefined) return next();
+    ctx.state.route = path;
+    ctx.state.isEndpoint = true;
+    await endpoint(ctx, ctx.state.caller);
+  };
+}
+
+export function matchRoute({ matcher }: Runtime): Step {
+  return (ctx, next) => {
+    const { state, req } = ctx;
+    state.match = matcher.match(req.headers.host, state.target.path, ctx.method);
+    state.route = state.match.route.path;
+    return next();
+  };
+}
+
+export function authorize({ guard }: Runtime): Step {
+  return async (ctx, next) => {
+    const { state, req } = ctx;
+    const request = { rawHeaders: req.rawHeaders, query: state.target.query };
+    state.principal = await guard.authorize(request, state.match.route);
+    state.caller.client = state.principal?.clientId;
+    state.caller.subject = state.principal?.subject;
+    return next();
+  };
+}
+
+export function forwardUpstream({ upstreams }: Runtime): Step {
+  return async (ctx) => {
+    ctx.respond = false;
+    ctx.state.outcome = await forward(ctx.req, ctx.res, exchangeFor(ctx.state, upstreams));
+  };
+}
+
+/** What the steps have found out, as forwarding needs it. */
+export function exchangeFor(
+  { sender, caller, target, match, principal }: Pick<AppState, 'sender' | 'caller' | 'target' | 'match' | 'principal'>,
+  upstreams: Upstreams,
+): Exchange {
+  const { route } = match;
+  return {
+    upstream: upstreams.get(route.upstream),
+    path: upstreamPath(match, target.path) + target.query,
+    maxBodyBytes: route.max_body,
+    clientAddress: sender.address,
+    forwardedFor: sender.forwardedFor,
+    scheme: sender.scheme,
+    requestId: caller.requestId,
+    isPublic: route.public,
+    claims: principal?.claims,
+  };
+}

@@ -1,0 +1,89 @@
+import type { IncomingMessage } from 'node:http';
+import type { Duplex } from 'node:stream';
+import { GatewayError, toGatewayError } from './errors.ts';
+import type { Principal } from './guard/guard.ts';
+import { senderOf } from './limits/sender.ts';
+import { refuse, type UpgradeListener } from './listener.ts';
+import { requestId } from './observe/request-id.ts';
+import type { Outcome } from './proxy/exchange.ts';
+import type { Match } from './routing/matcher.ts';
+import { parseTarget } from './routing/target.ts';
+import type { Runtime } from './runtime.ts';
+import { CLIENT_CLOSED_REQUEST, ending, exchangeFor } from './steps.ts';
+
+/** The way of a WebSocket upgrade: the steps of app.ts, on a bare socket. What is refused here is answered and closed. */
+export function createUpgradeListener(runtime: Runtime): UpgradeListener {
+  return (request, socket, head) => {
+    const upgrade = new Upgrade(runtime, request, socket);
+    upgrade.run(head).catch((thrown) => upgrade.refuse(toGatewayError(thrown)));
+  };
+}
+
+class Upgrade {
+  readonly #runtime: Runtime;
+  readonly #request: IncomingMessage;
+  readonly #socket: Duplex;
+  readonly #startedAt = performance.now();
+  readonly #sender;
+  readonly #requestId: string;
+  #match: Match | undefined;
+  #principal: Principal | undefined;
+
+  constructor(runtime: Runtime, request: IncomingMessage, socket: Duplex) {
+    this.#runtime = runtime;
+    this.#request = request;
+    this.#socket = socket;
+    this.#sender = senderOf(request, runtime.trustedProxies);
+    this.#requestId = requestId(request.headers['x-request-id']);
+    socket.on('error', () => socket.destroy());
+  }
+
+  /** Leaves its line in the log when the tunnel ends. @throws GatewayError as long as the socket can still be answered. */
+  async run(head: Buffer): Promise<void> {
+    const { guard, matcher, tunnels, upstreams } = this.#runtime;
+    const request = this.#request;
+    const target = parseTarget(request.url ?? '');
+    const match = matcher.match(request.headers.host, target.path, request.method ?? '');
+    this.#match = match;
+    websocketOnly(request, match);
+    const principal = await guard.authorize({ rawHeaders: request.rawHeaders, query: target.query }, match.route);
+    this.#principal = principal;
+    const exchange = exchangeFor({ sender: this.#sender, caller: this.#caller(), target, match, principal }, upstreams);
+    const opened = await tunnels.open(request, this.#socket, head, exchange);
+    this.#log(opened?.status ?? CLIENT_CLOSED_REQUEST, { outcome: await opened?.ended });
+  }
+
+  refuse(error: GatewayError): void {
+    refuse(this.#socket, error, this.#requestId);
+    this.#log(error.status, { error });
+  }
+
+  #log(status: number, { error, outcome }: { error?: GatewayError; outcome?: Outcome | undefined }): void {
+    this.#runtime.logAccess({
+      ...this.#caller(),
+      method: this.#request.method ?? '',
+      route: this.#match?.route.path,
+      status,
+      durationMs: performance.now() - this.#startedAt,
+      ...ending(error, outcome),
+    });
+  }
+
+  #caller() {
+    return {
+      requestId: this.#requestId,
+      address: this.#sender.address,
+      client: this.#principal?.clientId,
+      subject: this.#principal?.subject,
+    };
+  }
+}
+
+/** RFC 9110 §7.8: h2c and the like would leave the guard behind, so they are never passed on. */
+function websocketOnly({ headers, method }: IncomingMessage, { route }: Match): void {
+  if (headers.upgrade?.toLowerCase() !== 'websocket') {
+    throw new GatewayError('upgrade_required', { headers: { Upgrade: 'websocket' } });
+  }
+  if (route.websocket && method === 'GET') return;
+  throw new GatewayError('invalid_request', { description: 'This resource does not speak WebSocket.' });
+}

@@ -1,0 +1,165 @@
+import { randomUUID } from 'node:crypto';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { createServer, type IncomingHttpHeaders, type RequestListener, type Server } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import type { TestContext } from 'node:test';
+import { stringify } from 'yaml';
+import { createGateway, type Gateway, readConfig } from '../../src/gateway.ts';
+import { createLog } from '../../src/observe/log.ts';
+
+/** gateway.yaml as an object: what a test gives is laid over a working base, section by section. */
+export type Settings = { [section: string]: unknown };
+
+export interface RunningGateway {
+  readonly gateway: Gateway;
+  readonly url: string;
+  readonly adminUrl: string;
+  /** The folder of gateway.yaml. */
+  readonly directory: string;
+  /** What it has logged so far. */
+  readonly records: Record<string, unknown>[];
+  stop(): Promise<void>;
+}
+
+export const SECRET = '7de316288b4eb1d57ea5a190abbec68b';
+export const SECRET_SHA256 = '355336c8385ef5be257bcf6a3373e4dc519fe8759cd67e1ad08e0a2cf8e40900';
+export const BASIC = `Basic ${Buffer.from(`web:${SECRET}`).toString('base64')}`;
+export const PASSWORD = 'correct horse';
+
+/** argon2id and bcrypt at their lowest costs, of PASSWORD: the tests are about logins, not about hashes. */
+const ARGON2 = '$argon2id$v=19$m=8,t=1,p=1$CqotZnKC1PTn6nAYf74KMA$Fi7B6I9HYBXX+3rSRehFxXoiSo+3Xyz1h37yqssTO/g';
+const BCRYPT = '$2b$04$dy77U6Tq8zikyvfATc4PDuvxe7ep9JmByJXCmZndysi3qlAw9g4kG';
+const USERS = {
+  ann: { password_hash: ARGON2, attributes: { sub: 'u-1', cn: '1001', groups: ['agents', 'staff'] } },
+  bob: { password_hash: BCRYPT },
+  eve: { password_hash: ARGON2, disabled: true },
+};
+
+const BASE: Settings = {
+  // Connections that the test's client keeps alive are not waited for.
+  listen: { address: '127.0.0.1:0', shutdown_grace: '0s' },
+  admin: { address: '127.0.0.1:0' },
+  tokens: {
+    issuer: 'https://gateway.example/auth',
+    audience: 'https://api.example',
+    claims: { customData: { cn: '{user.cn}' }, roles: '{user.groups}' },
+  },
+  clients: [
+    {
+      id: 'web',
+      auth: 'client_secret_basic',
+      secret_sha256: SECRET_SHA256,
+      grants: ['password', 'refresh_token'],
+      scopes: ['read', 'write'],
+      id_token: true,
+    },
+  ],
+  users: { staff: { type: 'file', path: 'users.yaml' } },
+  login_limits: { min_failure_time: '0ms' },
+  upstreams: {},
+  routes: [],
+};
+
+/** Boots a real gateway on free ports, and stops it when the test is over. */
+export async function startGateway(test: TestContext, settings: Settings = {}): Promise<RunningGateway> {
+  const directory = writeConfiguration(settings);
+  const records: Record<string, unknown>[] = [];
+  const log = createLog({ level: 'info', format: 'json' }, { write: (line) => records.push(JSON.parse(line)) });
+  const gateway = await createGateway(readConfig(join(directory, 'gateway.yaml')), log);
+  const { address, adminAddress } = await gateway.listen();
+  let stopped: Promise<void> | undefined;
+  const stop = () => {
+    stopped ??= gateway.close().finally(() => rmSync(directory, { recursive: true }));
+    return stopped;
+  };
+  test.after(stop);
+  return { gateway, url: origin(address), adminUrl: origin(adminAddress), directory, records, stop };
+}
+
+/** Writes gateway.yaml and users.yaml into a new folder, and says which. */
+export function writeConfiguration(settings: Settings = {}): string {
+  const directory = mkdtempSync(join(tmpdir(), 'postern-'));
+  const merged = Object.fromEntries(
+    Object.keys({ ...BASE, ...settings }).map((section) => [section, overlay(BASE[section], settings[section])]),
+  );
+  writeFileSync(join(directory, 'gateway.yaml'), stringify(merged));
+  writeFileSync(join(directory, 'users.yaml'), stringify(USERS));
+  return directory;
+}
+
+/** The `store` section for a Redis that is shared with other tests: its keys are this gateway's own. */
+export function redisStore(): Settings {
+  return { redis: process.env.REDIS_URL, key_prefix: `test-${randomUUID()}` };
+}
+
+function overlay(base: unknown, given: unknown): unknown {
+  if (given === undefined) return base;
+  return isMapping(base) && isMapping(given) ? { ...base, ...given } : given;
+}
+
+function isMapping(value: unknown): value is object {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}
+
+export interface SeenRequest {
+  readonly method: string;
+  readonly url: string;
+  readonly headers: IncomingHttpHeaders;
+  readonly body: string;
+}
+
+export interface RunningUpstream {
+  readonly url: string;
+  /** Every request that reached it. */
+  readonly seen: SeenRequest[];
+  readonly server: Server;
+}
+
+/** A real API that notes what it gets and answers `{"ok":true}`, or as `answer` does. */
+export async function startUpstream(test: TestContext, answer?: RequestListener): Promise<RunningUpstream> {
+  const seen: SeenRequest[] = [];
+  const server = createServer(async (request, response) => {
+    if (answer) return answer(request, response);
+    const chunks: Buffer[] = [];
+    for await (const chunk of request) chunks.push(chunk);
+    const { method = '', url = '', headers } = request;
+    seen.push({ method, url, headers, body: Buffer.concat(chunks).toString() });
+    response.setHeader('Content-Type', 'application/json').end('{"ok":true}');
+  });
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  test.after(() => {
+    server.close();
+    server.closeAllConnections();
+  });
+  return { url: origin(server.address() as AddressInfo), seen, server };
+}
+
+function origin({ address, port }: AddressInfo): string {
+  return `http://${address}:${port}`;
+}
+
+export interface TokenAnswer {
+  readonly status: number;
+  readonly headers: Headers;
+  readonly body: Record<string, string> & { readonly expires_in: number };
+}
+
+/** POSTs a form to the token endpoint, as the client `web` unless headers say otherwise. */
+export async function requestToken(
+  gateway: Pick<RunningGateway, 'url'>,
+  form: Record<string, string> | string,
+  headers: Record<string, string> = { Authorization: BASIC },
+): Promise<TokenAnswer> {
+  const response = await fetch(`${gateway.url}/token`, {
+    method: 'POST',
+    headers: { 'Content-Type': 'application/x-www-form-urlencoded', ...headers },
+    body: typeof form === 'string' ? form : new URLSearchParams(form).toString(),
+  });
+  return { status: response.status, headers: response.headers, body: JSON.parse(await response.text()) };
+}
+
+export function login(gateway: Pick<RunningGateway, 'url'>, form: Record<string, string> = {}): Promise<TokenAnswer> {
+  return requestToken(gateway, { grant_type: 'password', username: 'ann', password: PASSWORD, ...form });
+}
