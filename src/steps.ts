@@ -34,16 +34,19 @@ type AppContext = ParameterizedContext<AppState>;
 type Step = Middleware<AppState>;
 
 export function logAccess({ trustedProxies, logAccess }: Runtime): Step {
-  return (ctx, next) => {
+  return async (ctx, next) => {
     const startedAt = performance.now();
-    const { state, req } = ctx;
+    const { state, req, res } = ctx;
     state.isEndpoint = false;
     state.sender = senderOf(req, trustedProxies);
     const id = requestId(req.headers['x-request-id']);
     state.caller = { requestId: id, address: state.sender.address, client: undefined, subject: undefined };
     ctx.set('X-Request-Id', id);
-    ctx.res.once('close', () => logAccess({ ...answered(ctx), durationMs: performance.now() - startedAt }));
-    return next();
+    const log = () => logAccess({ ...answered(ctx), durationMs: performance.now() - startedAt });
+    await next();
+    // A forwarded response is over by now; Koa writes all others after this.
+    if (res.closed) log();
+    else res.once('close', log);
   };
 }
 

@@ -1,9 +1,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { fileURLToPath } from 'node:url';
 import { loadConfig } from '../../src/config/load.ts';
 
-const config = loadConfig(fileURLToPath(new URL('golden/minimal.yaml', import.meta.url)));
+const config = loadConfig('test/config/golden/minimal.yaml');
 
 const SECOND = 1000;
 const MINUTE = 60 * SECOND;

@@ -11,7 +11,7 @@ import { ConfigError } from '../../src/config/problem.ts';
 const folder = mkdtempSync(join(tmpdir(), 'postern-config-'));
 after(() => rmSync(folder, { recursive: true }));
 
-const MINIMAL = readFileSync(new URL('golden/minimal.yaml', import.meta.url), 'utf8');
+const MINIMAL = readFileSync('test/config/golden/minimal.yaml', 'utf8');
 
 function write(name: string, content: string | Buffer): string {
   const file = join(folder, name);

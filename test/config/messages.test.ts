@@ -6,7 +6,7 @@ import { parseSections } from '../../src/config/parse-sections.ts';
 import type { Problem } from '../../src/config/problem.ts';
 import { Source } from '../../src/config/source.ts';
 
-const REFERENCE = readFileSync(new URL('golden/reference.yaml', import.meta.url), 'utf8').replaceAll(/\$\{\w+\}/g, 'x');
+const REFERENCE = readFileSync('test/config/golden/reference.yaml', 'utf8').replaceAll(/\$\{\w+\}/g, 'x');
 
 const JUNK: readonly unknown[] = [null, true, -1.5, '', ' jünk\n', [], [null], {}, { junk: 'junk' }];
 

@@ -1,0 +1,193 @@
+import assert from 'node:assert/strict';
+import { type ChildProcessWithoutNullStreams, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { writeFileSync } from 'node:fs';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { join } from 'node:path';
+import { describe, type TestContext, test } from 'node:test';
+import { setTimeout as delay } from 'node:timers/promises';
+import { login, PASSWORD, SECRET, type Settings, startUpstream, writeConfiguration } from '../support/gateway.ts';
+
+const CLI = `${process.cwd()}/build/src/cli.js`;
+
+interface ServedGateway {
+  readonly url: string;
+  readonly adminUrl: string;
+  readonly process: ChildProcessWithoutNullStreams;
+  /** All lines of stdout so far. */
+  readonly lines: string[];
+}
+
+/** `postern serve`, in a process of its own, once it says that it listens. */
+async function serve(context: TestContext, settings: Settings): Promise<ServedGateway> {
+  const directory = writeConfiguration({ listen: { shutdown_grace: '25s' }, ...settings });
+  const child = spawn(process.execPath, [CLI, 'serve', join(directory, 'gateway.yaml')]);
+  context.after(() => child.kill('SIGKILL'));
+  const lines: string[] = [];
+  let rest = '';
+  const listening = new Promise<Record<string, string>>((resolve, reject) => {
+    child.stdout.on('data', (chunk: Buffer) => {
+      const parts = (rest + chunk).split('\n');
+      rest = parts.pop() ?? '';
+      lines.push(...parts);
+      const record = parts.map((line) => JSON.parse(line)).find(({ msg }) => msg === 'listening');
+      if (record) resolve(record);
+    });
+    child.once('exit', (code) => reject(new Error(`it ended with ${code}`)));
+  });
+  const { address, admin } = await listening;
+  return { url: `http://${address}`, adminUrl: `http://${admin}`, process: child, lines };
+}
+
+/** Runs the command line to its end. */
+async function postern(args: readonly string[], input = ''): Promise<{ code: number; stdout: string; stderr: string }> {
+  const child = spawn(process.execPath, [CLI, ...args]);
+  let [stdout, stderr] = ['', ''];
+  child.stdout.on('data', (chunk) => {
+    stdout += chunk;
+  });
+  child.stderr.on('data', (chunk) => {
+    stderr += chunk;
+  });
+  child.stdin.end(input);
+  const [code] = await once(child, 'close');
+  return { code, stdout, stderr };
+}
+
+describe('SIGTERM', () => {
+  test('lets every request in flight come to its end, then exits with 0', async (context) => {
+    const upstream = await startUpstream(context, async (_, response) => {
+      response.writeHead(200).write('first ');
+      await delay(600);
+      response.end('last');
+    });
+    const gateway = await serve(context, {
+      upstreams: { api: { targets: [upstream.url] } },
+      routes: [{ path: '/slow', public: true, upstream: 'api' }],
+    });
+    const requests = Array.from({ length: 20 }, () => fetch(`${gateway.url}/slow`).then((answer) => answer.text()));
+    await delay(200);
+    const exited = once(gateway.process, 'exit');
+    gateway.process.kill('SIGTERM');
+    await delay(100);
+    assert.equal((await fetch(`${gateway.adminUrl}/readyz`)).status, 503);
+    assert.equal((await fetch(`${gateway.adminUrl}/healthz`)).status, 200);
+    await assert.rejects(fetch(`${gateway.url}/slow`, { headers: { connection: 'close' } }), 'no new connections');
+    assert.deepEqual(new Set(await Promise.all(requests)), new Set(['first last']));
+    assert.deepEqual(await exited, [0, null]);
+  });
+
+  test('exits within shutdown_grace even if a request would take longer', async (context) => {
+    const upstream = await startUpstream(context, (_, response) => void response.writeHead(200).write('endless'));
+    const gateway = await serve(context, {
+      listen: { shutdown_grace: '1s' },
+      upstreams: { api: { targets: [upstream.url] } },
+      routes: [{ path: '/endless', public: true, upstream: 'api' }],
+    });
+    const request = fetch(`${gateway.url}/endless`).then((answer) => answer.text());
+    request.catch(() => {});
+    await delay(200);
+    const startedAt = performance.now();
+    gateway.process.kill('SIGTERM');
+    assert.deepEqual(await once(gateway.process, 'exit'), [0, null]);
+    assert.ok(performance.now() - startedAt < 2500);
+    await assert.rejects(request);
+  });
+});
+
+test('a log line is JSON, names its request, and holds no secret', async (context) => {
+  const upstream = await startUpstream(context);
+  const gateway = await serve(context, {
+    upstreams: { api: { targets: [upstream.url] } },
+    routes: [{ path: '/read', scopes: ['read'], upstream: 'api' }],
+  });
+  const { body } = await login(gateway);
+  await login(gateway, { password: 'hunter2' });
+  await fetch(`${gateway.url}/read?secret=hunter3`, {
+    headers: { Authorization: `Bearer ${body.access_token}`, 'X-Request-Id': 'r-1' },
+  });
+  await delay(200);
+  const records = gateway.lines.map((line) => JSON.parse(line));
+  const request = records.find(({ request_id }) => request_id === 'r-1');
+  const { time, duration_ms, ...rest } = request;
+  assert.ok(duration_ms > 0 && !Number.isNaN(Date.parse(time)));
+  assert.deepEqual(rest, {
+    level: 'info',
+    request_id: 'r-1',
+    address: '127.0.0.1',
+    method: 'GET',
+    route: '/read',
+    status: 200,
+    client: 'web',
+    subject: 'u-1',
+    outcome: 'complete',
+    msg: 'request',
+  });
+  const logins = records.filter(({ msg }) => msg === 'login').map(({ outcome, username }) => `${username} ${outcome}`);
+  assert.deepEqual(logins, ['ann accepted', 'ann rejected']);
+  const all = gateway.lines.join('\n');
+  const secrets = [PASSWORD, SECRET, 'hunter2', 'hunter3', body.access_token, body.refresh_token, body.id_token];
+  for (const secret of secrets) assert.ok(secret && !all.includes(secret), 'a secret is in the log');
+});
+
+test('metrics count requests by route and logins by outcome', async (context) => {
+  const gateway = await serve(context, {});
+  await login(gateway);
+  await fetch(`${gateway.url}/nowhere/${'x'.repeat(20)}`);
+  const metrics = await (await fetch(`${gateway.adminUrl}/metrics`)).text();
+  assert.match(metrics, /^postern_requests_total\{route="\/token",method="POST",status="200"\} 1$/m);
+  assert.match(metrics, /^postern_requests_total\{route="none",method="GET",status="404"\} 1$/m);
+  assert.match(metrics, /^postern_logins_total\{client="web",outcome="accepted"\} 1$/m);
+  assert.match(metrics, /^postern_tokens_issued_total\{client="web",grant="password"\} 1$/m);
+  assert.match(metrics, /^postern_store_up 1$/m);
+});
+
+describe('the exit code', () => {
+  const directory = writeConfiguration();
+  const good = join(directory, 'gateway.yaml');
+  const bad = join(directory, 'bad.yaml');
+  writeFileSync(bad, 'listen: { adress: x }\n');
+  const noUsers = join(writeConfiguration({ users: { staff: { type: 'file', path: 'gone.yaml' } } }), 'gateway.yaml');
+  const rows: [sentence: string, args: string[], code: number, stdout: RegExp, stderr: RegExp][] = [
+    ['0 for a sound configuration', ['check', good], 0, /no problems/, /^$/],
+    ['2 for a bad one, with its problems on stderr', ['check', bad], 2, /^$/, /bad\.yaml:1:11: .*address/],
+    ['2 for a bad one that is served', ['serve', bad], 2, /^$/, /bad\.yaml:1:11: /],
+    ['2 for users that cannot be read', ['serve', noUsers], 2, /^$/, /gone\.yaml/],
+    ['2 for a file that does not exist', ['check', '/nonexistent.yaml'], 2, /^$/, /nonexistent/],
+    ['2 for an unknown command', ['fly'], 2, /^$/, /fly/],
+    ['2 for an unknown option', ['check', '--fly', good], 2, /^$/, /--fly/],
+    ['0 for help', ['--help'], 0, /serve/, /^$/],
+  ];
+  for (const [sentence, args, code, stdout, stderr] of rows) {
+    test(`is ${sentence}`, async () => {
+      const result = await postern(args);
+      assert.equal(result.code, code, result.stderr);
+      assert.match(result.stdout, stdout);
+      assert.match(result.stderr, stderr);
+    });
+  }
+
+  test('is 1 when the port is taken', async () => {
+    const other = createServer().listen(0, '127.0.0.1');
+    await once(other, 'listening');
+    const address = `127.0.0.1:${(other.address() as AddressInfo).port}`;
+    const { code, stderr } = await postern([
+      'serve',
+      join(writeConfiguration({ listen: { address } }), 'gateway.yaml'),
+    ]);
+    other.close();
+    assert.equal(code, 1);
+    assert.match(stderr, /EADDRINUSE/);
+  });
+});
+
+test('postern hash makes a hash that logs in', async (context) => {
+  const { code, stdout } = await postern(['hash'], 'a new password\n');
+  assert.equal(code, 0);
+  assert.match(stdout, /^\$argon2id\$v=19\$m=19456,t=2,p=1\$\S+\n$/);
+  const directory = writeConfiguration();
+  writeFileSync(join(directory, 'users.txt'), `zoe:${stdout}`);
+  const gateway = await serve(context, { users: { staff: { type: 'file', path: join(directory, 'users.txt') } } });
+  assert.equal((await login(gateway, { username: 'zoe', password: 'a new password' })).status, 200);
+});
