@@ -1,6 +1,7 @@
 import type { AddressInfo } from 'node:net';
 import type Koa from 'koa';
 import { createApp } from './app.ts';
+import type { Check } from './config/check.ts';
 import { loadConfig } from './config/load.ts';
 import type { Config } from './config/schema.ts';
 import { GatewayError } from './errors.ts';
@@ -26,6 +27,7 @@ import { SigningKeys } from './tokens/signing-keys.ts';
 import { TokenVerifier } from './tokens/verify.ts';
 import { createUpgradeListener } from './upgrade.ts';
 import { HashPool } from './users/password-hash/hash-pool.ts';
+import { hashProblem } from './users/password-hash/schemes.ts';
 import { openUserStores, type UserStores } from './users/user-stores.ts';
 
 /** Where a gateway listens: with the ports that were taken where the configuration says 0. */
@@ -36,8 +38,14 @@ export interface Listening {
 
 /** Reads gateway.yaml and everything in it that can be checked without running it. @throws ConfigError. */
 export function readConfig(file: string): Config {
-  return loadConfig(file, [({ routes }) => (routes ? conflictingRoutes(routes) : [])]);
+  return loadConfig(file, [({ routes }) => (routes ? conflictingRoutes(routes) : []), unusableSecretHashes]);
 }
+
+const unusableSecretHashes: Check = ({ clients = [] }, locate) =>
+  clients.flatMap(({ secret_hash }, index) => {
+    const problem = secret_hash && hashProblem(secret_hash);
+    return problem ? [{ position: locate(['clients', index, 'secret_hash']), message: problem }] : [];
+  });
 
 /**
  * The composition root: makes a gateway of a configuration. Nothing listens yet.

@@ -43,8 +43,9 @@ export class Listener {
     this.#server.on('upgrade', onUpgrade);
     this.#server.on('connect', (_, socket: Duplex) => refuse(socket, new GatewayError('method_not_allowed')));
     this.#server.on('clientError', (error: NodeJS.ErrnoException, socket) => {
-      // An answer that is on its way on this connection would be mixed up with the refusal.
-      if ([...this.#active].some((response) => response.socket === socket)) socket.destroy();
+      const current = [...this.#active].find((response) => response.socket === socket);
+      // The refusal would be mixed up with an answer that is on its way, or be taken for that of an earlier request.
+      if (current && (current.headersSent || current.req.complete)) socket.destroy();
       else refuse(socket, new GatewayError(PARSER_ERRORS[error.code ?? ''] ?? 'invalid_request'));
     });
   }

@@ -10,6 +10,7 @@ import { discardRest } from './proxy/request-body.ts';
 import type { Upstreams } from './proxy/upstreams.ts';
 import type { Match } from './routing/matcher.ts';
 import { upstreamPath } from './routing/rewrite.ts';
+import { singleHeader } from './routing/single-header.ts';
 import { parseTarget, type Target } from './routing/target.ts';
 import type { Runtime } from './runtime.ts';
 
@@ -104,7 +105,7 @@ export function answerEndpoint({ endpoints }: Runtime): Step {
 export function matchRoute({ matcher }: Runtime): Step {
   return (ctx, next) => {
     const { state, req } = ctx;
-    state.match = matcher.match(req.headers.host, state.target.path, ctx.method);
+    state.match = matcher.match(singleHeader(req.rawHeaders, 'host'), state.target.path, ctx.method);
     state.route = state.match.route.path;
     return next();
   };

@@ -7,6 +7,7 @@ import { refuse, type UpgradeListener } from './listener.ts';
 import { requestId } from './observe/request-id.ts';
 import type { Outcome } from './proxy/exchange.ts';
 import type { Match } from './routing/matcher.ts';
+import { singleHeader } from './routing/single-header.ts';
 import { parseTarget } from './routing/target.ts';
 import type { Runtime } from './runtime.ts';
 import { CLIENT_CLOSED_REQUEST, ending, exchangeFor } from './steps.ts';
@@ -43,7 +44,7 @@ class Upgrade {
     const { guard, matcher, tunnels, upstreams } = this.#runtime;
     const request = this.#request;
     const target = parseTarget(request.url ?? '');
-    const match = matcher.match(request.headers.host, target.path, request.method ?? '');
+    const match = matcher.match(singleHeader(request.rawHeaders, 'host'), target.path, request.method ?? '');
     this.#match = match;
     websocketOnly(request, match);
     const principal = await guard.authorize({ rawHeaders: request.rawHeaders, query: target.query }, match.route);

@@ -29,7 +29,7 @@ function withoutRepeats(problems: readonly Problem[]): Problem[] {
 }
 
 function byPosition({ position: a }: Problem, { position: b }: Problem): number {
-  return a.line - b.line || a.column - b.column;
+  return a.file.localeCompare(b.file) || a.line - b.line || a.column - b.column;
 }
 
 export function samePlace({ position: a }: Problem, { position: b }: Problem): boolean {

@@ -45,6 +45,7 @@ export class Source {
       // 1 and "1" are the same key once they name a property.
       uniqueKeys: (a, b) => isScalar(a) && isScalar(b) && String(a.value) === String(b.value),
     });
+    keepSpelling(this.#document);
     const problems = [...this.#syntaxProblems(), ...this.#structureProblems()];
     if (problems.length > 0) throw new ConfigError(problems);
   }
@@ -182,4 +183,13 @@ function isUsableKey(key: Node): boolean {
 
 function isExact(number: number): boolean {
   return Number.isFinite(number) && (!Number.isInteger(number) || Number.isSafeInteger(number));
+}
+
+/** A key is a name: `0123` and `1e3` are not the numbers 123 and 1000. */
+function keepSpelling(document: Document.Parsed): void {
+  visit(document, {
+    Scalar: (part, scalar) => {
+      if (part === 'key' && typeof scalar.value === 'number') scalar.value = scalar.source ?? String(scalar.value);
+    },
+  });
 }

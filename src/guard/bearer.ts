@@ -1,4 +1,5 @@
 import { GatewayError } from '../errors.ts';
+import { singleHeader } from '../routing/single-header.ts';
 
 /** What the guard reads of a request. `rawHeaders` alternates names and values, as they came (`http.IncomingMessage`). */
 export interface GuardedRequest {
@@ -18,24 +19,10 @@ const BEARER_SCHEME = /^bearer(?: |$)/i;
  * @throws GatewayError `invalid_request` when a token is sent in more than one way (RFC 6750 §2).
  */
 export function bearerToken(request: GuardedRequest): string | undefined {
-  const authorization = singleAuthorization(request.rawHeaders);
+  const authorization = singleHeader(request.rawHeaders, 'authorization');
   if (authorization === undefined || !BEARER_SCHEME.test(authorization)) return undefined;
   if (request.query !== '' && new URLSearchParams(request.query).has('access_token')) {
     throw new GatewayError('invalid_request', { description: 'The access token was sent in more than one way.' });
   }
   return BEARER.exec(authorization)?.[1] ?? '';
-}
-
-/** Node keeps the first of several Authorization headers and drops the rest unseen, so they are counted in the raw ones. */
-function singleAuthorization(rawHeaders: readonly string[]): string | undefined {
-  let found: string | undefined;
-  for (let index = 0; index < rawHeaders.length; index += 2) {
-    const name = rawHeaders[index] ?? '';
-    if (name.length !== 13 || name.toLowerCase() !== 'authorization') continue;
-    if (found !== undefined) {
-      throw new GatewayError('invalid_request', { description: 'There is more than one Authorization header.' });
-    }
-    found = rawHeaders[index + 1] ?? '';
-  }
-  return found;
 }

@@ -4,19 +4,19 @@ import { BlockList, isIP, isIPv6, SocketAddress } from 'node:net';
 export type TrustedProxies = BlockList;
 
 /**
- * Who sent a request: the rightmost address in X-Forwarded-For that is not a trusted proxy itself. What stands left of
- * it was written by that sender and proves nothing; the header of a peer that is not trusted is not looked at, and one
- * that is malformed is believed as far as it can be read.
+ * The addresses that a request came through, the client's first and the peer's last: what may be passed on as
+ * X-Forwarded-For. The client is the rightmost address that is not a trusted proxy itself. What stands left of it was
+ * written by that client and proves nothing; the header of a peer that is not trusted is not looked at, and one that is
+ * malformed is believed as far as it can be read.
  */
-export function clientAddress(peer: string, forwardedFor: string | undefined, trusted: TrustedProxies): string {
-  let address = canonicalAddress(peer) ?? peer;
+export function believedChain(peer: string, forwardedFor: string | undefined, trusted: TrustedProxies): string[] {
+  const chain = [canonicalAddress(peer) ?? peer];
   for (const entry of forwardedFor?.split(',').reverse() ?? []) {
-    if (!isTrusted(address, trusted)) return address;
-    const forwarded = forwardedAddress(entry.trim());
-    if (forwarded === undefined) return address;
-    address = forwarded;
+    const forwarded = isTrusted(chain[0] ?? '', trusted) ? forwardedAddress(entry.trim()) : undefined;
+    if (forwarded === undefined) break;
+    chain.unshift(forwarded);
   }
-  return address;
+  return chain;
 }
 
 /** @param cidrs addresses and ranges, as `listen.trusted_proxies` has them */

@@ -10,7 +10,9 @@ const parseBody = bodyParser({
   formLimit: '16kb',
   onerror: (cause) => {
     // The limit is on the body as it is after gunzip, so that a small bomb does not become a large form.
-    if ('status' in cause && cause.status === 413) throw new GatewayError('invalid_request', { status: 413, cause });
+    if ('status' in cause && cause.status === 413) {
+      throw new GatewayError('invalid_request', { status: 413, description: 'The body is over 16 kb.', cause });
+    }
     throw new GatewayError('invalid_request', { description: 'The body could not be read.', cause });
   },
 });

@@ -38,6 +38,10 @@ const OURS = [
   'traceparent',
   'x-real-ip',
   'x-request-id',
+  // What they name instead of the method would pass by the method that was checked.
+  'x-http-method',
+  'x-http-method-override',
+  'x-method-override',
   // IIS and several frameworks serve this path instead of the one that was checked.
   'x-original-url',
   'x-rewrite-url',

@@ -1,12 +1,12 @@
 import assert from 'node:assert/strict';
 import { createHmac } from 'node:crypto';
 import { readFileSync } from 'node:fs';
-import { connect } from 'node:net';
 import { join } from 'node:path';
 import { describe, type TestContext, test } from 'node:test';
 import { setTimeout as delay } from 'node:timers/promises';
 import { decodeJwt, generateKeyPair, importPKCS8, SignJWT } from 'jose';
 import { login, type RunningGateway, type Settings, startGateway, startUpstream } from '../support/gateway.ts';
+import { sendRaw } from '../support/raw.ts';
 
 const ROUTES = [
   { path: '/read', methods: ['GET', 'POST'], scopes: ['read'], upstream: 'api' },
@@ -177,7 +177,7 @@ describe('a request is refused as malformed', () => {
   test('when it says who it is more than once', async (context) => {
     const { gateway, upstream } = await startBoth(context);
     const token = await tokenFor(gateway, 'read');
-    const twice = await raw(
+    const twice = await sendRaw(
       gateway,
       `GET /read HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer ${token}\r\nauthorization: Bearer ${token}\r\n\r\n`,
     );
@@ -210,7 +210,7 @@ describe('a request without a matching rule', () => {
       ['//read', 'GET', 400, null],
     ];
     for (const [path, method, status, allow] of rows) {
-      const answer = await raw(
+      const answer = await sendRaw(
         gateway,
         `${method} ${path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\nAuthorization: Bearer ${token}\r\n\r\n`,
       );
@@ -295,18 +295,3 @@ test('a body over max_body is 413 and reaches no upstream', async (context) => {
   assert.equal((await send(1025)).status, 413);
   assert.equal(upstream.seen.length, 1);
 });
-
-/** What comes back for these bytes, until the gateway ends the connection or half a second is quiet. */
-function raw(gateway: RunningGateway, bytes: string): Promise<string> {
-  const { hostname, port } = new URL(gateway.url);
-  return new Promise((resolve, reject) => {
-    const socket = connect(Number(port), hostname, () => socket.write(bytes));
-    let answer = '';
-    socket.setTimeout(500, () => socket.end());
-    socket.on('data', (chunk) => {
-      answer += chunk;
-    });
-    socket.on('close', () => resolve(answer));
-    socket.on('error', reject);
-  });
-}

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { clientAddress, networkOf, trustedProxies } from '../../src/limits/client-address.ts';
+import { believedChain, networkOf, trustedProxies } from '../../src/limits/client-address.ts';
 
 const TRUSTED = trustedProxies(['10.0.0.0/8', '192.0.2.7', 'fd00::/8', '2001:db8::7']);
 
@@ -31,11 +31,16 @@ describe('the address of a client', () => {
     ['has no zone', 'fe80::1%eth0', undefined, 'fe80::1'],
   ];
   for (const [sentence, peer, forwardedFor, address] of rows) {
-    it(sentence, () => assert.equal(clientAddress(peer, forwardedFor, TRUSTED), address));
+    it(sentence, () => assert.equal(believedChain(peer, forwardedFor, TRUSTED)[0], address));
   }
 
   it('is the peer when nobody is trusted', () => {
-    assert.equal(clientAddress('10.0.0.1', '203.0.113.5', trustedProxies([])), '10.0.0.1');
+    assert.equal(believedChain('10.0.0.1', '203.0.113.5', trustedProxies([]))[0], '10.0.0.1');
+  });
+
+  it('is passed on with the proxies it came through, and without what it claims itself', () => {
+    const chain = believedChain('10.0.0.1', '1.1.1.1, 203.0.113.5, 10.0.0.2', TRUSTED);
+    assert.deepEqual(chain, ['203.0.113.5', '10.0.0.2', '10.0.0.1']);
   });
 });
 

@@ -112,7 +112,7 @@ export interface SeenRequest {
 
 export interface RunningUpstream {
   readonly url: string;
-  /** Every request that reached it. */
+  /** Every request that reached it whole. */
   readonly seen: SeenRequest[];
   readonly server: Server;
 }
@@ -120,13 +120,16 @@ export interface RunningUpstream {
 /** A real API that notes what it gets and answers `{"ok":true}`, or as `answer` does. */
 export async function startUpstream(test: TestContext, answer?: RequestListener): Promise<RunningUpstream> {
   const seen: SeenRequest[] = [];
-  const server = createServer(async (request, response) => {
+  const server = createServer((request, response) => {
     if (answer) return answer(request, response);
     const chunks: Buffer[] = [];
-    for await (const chunk of request) chunks.push(chunk);
-    const { method = '', url = '', headers } = request;
-    seen.push({ method, url, headers, body: Buffer.concat(chunks).toString() });
-    response.setHeader('Content-Type', 'application/json').end('{"ok":true}');
+    request.on('data', (chunk) => chunks.push(chunk));
+    // A request that breaks off has no end, and is not seen.
+    request.on('end', () => {
+      const { method = '', url = '', headers } = request;
+      seen.push({ method, url, headers, body: Buffer.concat(chunks).toString() });
+      response.setHeader('Content-Type', 'application/json').end('{"ok":true}');
+    });
   });
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
   test.after(() => {

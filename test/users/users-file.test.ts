@@ -21,6 +21,11 @@ describe('which format a users file is in', () => {
     ['JSON', [`{"johndoe":{"password_hash":"${BCRYPT}"}}`], ['johndoe']],
     ['YAML behind --- and comments', ['# users', '---', `a: { password_hash: ${BCRYPT} }`], ['a']],
     ['YAML with colons in names', ['urn:user:1:', `  password_hash: ${BCRYPT}`], ['urn:user:1']],
+    [
+      'YAML with names that look like numbers',
+      [`0123: { password_hash: ${BCRYPT} }`, `1e3: { password_hash: ${BCRYPT} }`],
+      ['0123', '1e3'],
+    ],
     ['YAML with colons in quoted names', [`"a:b": { password_hash: ${BCRYPT} }`], ['a:b']],
     ['YAML with a comment behind the name', ['a: # the first', `  password_hash: ${BCRYPT}`], ['a']],
     ['YAML with CRLF', ['a:\r', `  password_hash: ${BCRYPT}\r`, ''], ['a']],

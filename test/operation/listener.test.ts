@@ -1,0 +1,60 @@
+import assert from 'node:assert/strict';
+import { describe, test } from 'node:test';
+import { startGateway, startUpstream } from '../support/gateway.ts';
+import { sendRaw, statuses } from '../support/raw.ts';
+
+const LISTEN = { header_timeout: '1s', request_timeout: '1s', max_header_size: '2kb' };
+const GET = 'GET /open HTTP/1.1\r\nHost: x\r\n';
+
+describe('every limit and every malformed request has its status, and nothing behind it is executed', () => {
+  const rows: [sentence: string, bytes: string, expected: number[], reached: number][] = [
+    ['two requests in one go', `${GET}\r\n${GET}\r\n`, [200, 200], 2],
+    ['headers that do not end', GET, [408], 0],
+    ['a body that does not end', 'POST /open HTTP/1.1\r\nHost: x\r\nContent-Length: 9\r\n\r\nabc', [408], 0],
+    [
+      'a form that does not end',
+      'POST /token HTTP/1.1\r\nHost: x\r\nContent-Type: application/x-www-form-urlencoded\r\nContent-Length: 9\r\n\r\nabc',
+      [408],
+      0,
+    ],
+    ['headers over max_header_size', `${GET}X: ${'x'.repeat(3000)}\r\n\r\n`, [431], 0],
+    ['no Host', 'GET /open HTTP/1.1\r\n\r\n', [400], 0],
+    ['two Hosts', `${GET}Host: y\r\n\r\n`, [400], 0],
+    ['no HTTP at all', 'hello\r\n\r\n', [400], 0],
+    ['a space before the colon, and a request behind', `${GET}A : b\r\n\r\n${GET}\r\n`, [400], 0],
+    ['two lengths', 'POST /open HTTP/1.1\r\nHost: x\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\nab', [400], 0],
+    [
+      'a length and chunks',
+      'POST /open HTTP/1.1\r\nHost: x\r\nContent-Length: 1\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n',
+      [400],
+      0,
+    ],
+    ['CONNECT', 'CONNECT x:80 HTTP/1.1\r\nHost: x\r\n\r\n', [405], 0],
+    ['a target with its host', 'GET http://x/open HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n', [400], 0],
+    ['a raw backslash', 'GET /\\open HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n', [400], 0],
+  ];
+  for (const [sentence, bytes, expected, reached] of rows) {
+    test(sentence, async (context) => {
+      const upstream = await startUpstream(context);
+      const gateway = await startGateway(context, {
+        listen: { ...LISTEN, address: '127.0.0.1:0', shutdown_grace: '0s' },
+        upstreams: { api: { targets: [upstream.url] } },
+        routes: [{ path: '/open', public: true, upstream: 'api' }],
+      });
+      assert.deepEqual(statuses(await sendRaw(gateway, bytes, 2500)), expected);
+      assert.equal(upstream.seen.length, reached);
+    });
+  }
+});
+
+test('the admin port tells metrics to who has the token, and health to everyone', async (context) => {
+  const gateway = await startGateway(context, { admin: { address: '127.0.0.1:0', token: 's3cret' } });
+  const ask = async (path: string, headers = {}) => (await fetch(gateway.adminUrl + path, { headers })).status;
+  assert.equal(await ask('/healthz'), 200);
+  assert.equal(await ask('/readyz'), 200);
+  assert.equal(await ask('/metrics'), 401);
+  assert.equal(await ask('/metrics', { Authorization: 'Bearer wrong' }), 401);
+  assert.equal(await ask('/metrics', { Authorization: 'Bearer s3cret' }), 200);
+  assert.equal(await ask('/other'), 404);
+  assert.equal((await fetch(`${gateway.adminUrl}/metrics`, { method: 'POST' })).status, 405);
+});
