@@ -133,12 +133,13 @@ function createRuntime(config: Config, log: Log, metrics: Metrics, resources: Re
   const { hashes, users, store, keys } = resources;
   const limits = new LoginLimits(store, config.login_limits);
   const families = new RefreshFamilies(store);
+  const tokens = new TokenVerifier(config.tokens, keys);
   return {
     trustedProxies: trustedProxies(config.listen.trusted_proxies),
     logAccess: createAccessLog(log, metrics),
-    endpoints: createEndpoints({ config, users, hashes, limits, families, keys, log, metrics }),
+    endpoints: createEndpoints({ config, users, hashes, limits, families, keys, tokens, log, metrics }),
     matcher: createMatcher(config.routes),
-    guard: new Guard(new TokenVerifier(config.tokens, keys)),
+    guard: new Guard(tokens),
     upstreams: new Upstreams(config.upstreams),
     tunnels: new Tunnels(),
   };

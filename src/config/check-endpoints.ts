@@ -5,7 +5,8 @@ const DISCOVERY = /\/\.well-known\/(oauth-authorization-server|openid-configurat
 
 export const checkEndpoints: Check = function* ({ endpoints }, locate) {
   const owners = new Map<string, string>();
-  for (const [name, path] of Object.entries(endpoints ?? {})) {
+  const { cors_origins: _, ...paths } = endpoints ?? { cors_origins: [] };
+  for (const [name, path] of Object.entries(paths)) {
     const position = locate(['endpoints', name]);
     const owner = owners.get(path);
     if (owner) yield { position, message: `\`${owner}\` and \`${name}\` need a path each` };

@@ -104,8 +104,23 @@ export const tokens = section({
 
 export const endpoints = section({
   token: endpointPath.default('/token'),
+  revoke: endpointPath.default('/revoke'),
+  introspect: endpointPath.default('/introspect'),
   jwks: endpointPath.default('/.well-known/jwks.json'),
+  cors_origins: z
+    .array(
+      z
+        .string({ error: 'expected an origin such as https://app.example.com' })
+        .refine(isOrigin, 'expected an origin such as https://app.example.com, in lower case and without a path'),
+      { error: 'expected a list of origins' },
+    )
+    .default([]),
 });
+
+/** As a browser writes it in the Origin header (RFC 6454 §6.2). */
+function isOrigin(text: string): boolean {
+  return /^https?:/.test(text) && URL.canParse(text) && new URL(text).origin === text;
+}
 
 const PASSWORD_HASH =
   /^\$argon2id\$(v=\d+\$)?m=\d+,t=\d+,p=\d+\$[A-Za-z0-9+/]+\$[A-Za-z0-9+/]+$|^\$2[aby]\$\d\d\$[A-Za-z0-9./]{53}$/;

@@ -18,15 +18,20 @@ export function createJwksEndpoint(keys: SigningKeys): Endpoint {
  */
 export function createMetadataEndpoint(config: Config): Endpoint {
   const { issuer, signing } = config.tokens;
+  const methods = distinct(config.clients.map((client) => client.auth));
   const at = (path: string) => new URL(path, issuer).href;
   const metadata = {
     issuer,
     token_endpoint: at(config.endpoints.token),
+    revocation_endpoint: at(config.endpoints.revoke),
+    introspection_endpoint: at(config.endpoints.introspect),
     jwks_uri: at(config.endpoints.jwks),
     // There is no authorization endpoint, so no response type either; both documents require the member.
     response_types_supported: [],
     grant_types_supported: distinct(config.clients.flatMap((client) => client.grants)),
-    token_endpoint_auth_methods_supported: distinct(config.clients.map((client) => client.auth)),
+    token_endpoint_auth_methods_supported: methods,
+    revocation_endpoint_auth_methods_supported: methods,
+    introspection_endpoint_auth_methods_supported: methods.filter((method) => method !== 'none'),
     scopes_supported: distinct(config.clients.flatMap((client) => client.scopes)),
     subject_types_supported: ['public'],
     id_token_signing_alg_values_supported: [signing.algorithm],

@@ -6,13 +6,17 @@ import type { Metrics } from '../observe/metrics.ts';
 import { TokenMint } from '../tokens/mint.ts';
 import type { RefreshFamilies } from '../tokens/refresh-families.ts';
 import type { SigningKeys } from '../tokens/signing-keys.ts';
+import type { TokenVerifier } from '../tokens/verify.ts';
 import type { HashVerifier } from '../users/password-hash/hash-pool.ts';
 import type { UserStores } from '../users/user-stores.ts';
 import { ClientAuthentication } from './client-authentication/authenticate.ts';
+import { allowOrigins } from './cors.ts';
 import { createJwksEndpoint, createMetadataEndpoint, metadataPaths } from './documents.ts';
 import type { Endpoint } from './endpoint.ts';
 import { PasswordGrant } from './grants/password.ts';
 import { RefreshTokenGrant } from './grants/refresh-token.ts';
+import { createIntrospectionEndpoint } from './introspect.ts';
+import { createRevocationEndpoint } from './revoke.ts';
 import { createTokenEndpoint } from './token.ts';
 
 export interface EndpointParts {
@@ -22,26 +26,32 @@ export interface EndpointParts {
   readonly limits: LoginLimits;
   readonly families: RefreshFamilies;
   readonly keys: SigningKeys;
+  readonly tokens: TokenVerifier;
   readonly log: Log;
   readonly metrics: Metrics;
 }
 
 /** All that the gateway answers itself, by path. */
 export function createEndpoints(parts: EndpointParts): ReadonlyMap<string, Endpoint> {
-  const { config, keys } = parts;
-  const metadata = createMetadataEndpoint(config);
+  const { config, hashes, limits, families, keys, tokens } = parts;
+  const { token, revoke, introspect, jwks, cors_origins: origins } = config.endpoints;
+  const clients = new ClientAuthentication(config.clients, limits, hashes);
+  const metadata = allowOrigins(origins, 'GET', createMetadataEndpoint(config));
   return new Map([
     ...metadataPaths(config.tokens.issuer).map((path) => [path, metadata] as const),
-    [config.endpoints.jwks, createJwksEndpoint(keys)],
-    [config.endpoints.token, createToken(parts)],
+    [jwks, allowOrigins(origins, 'GET', createJwksEndpoint(keys))],
+    [token, allowOrigins(origins, 'POST', createToken(parts, clients))],
+    [revoke, allowOrigins(origins, 'POST', createRevocationEndpoint({ clients, families }))],
+    [introspect, allowOrigins(origins, 'POST', createIntrospectionEndpoint({ clients, tokens }))],
   ]);
 }
 
-function createToken({ config, users, hashes, limits, families, keys, log, metrics }: EndpointParts): Endpoint {
+function createToken(parts: EndpointParts, clients: ClientAuthentication): Endpoint {
+  const { config, users, limits, families, keys, log, metrics } = parts;
   const minFailureTimeMs = config.login_limits.min_failure_time;
   const reportLogin = createLoginEvents(log, metrics);
   return createTokenEndpoint({
-    clients: new ClientAuthentication(config.clients, limits, hashes),
+    clients,
     grants: [
       new PasswordGrant({ users, limits, families, minFailureTimeMs, reportLogin }),
       new RefreshTokenGrant({ families, users }),

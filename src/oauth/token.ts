@@ -1,10 +1,10 @@
-import type { Context } from 'koa';
 import type { ClientConfig } from '../config/schema.ts';
 import { GatewayError } from '../errors.ts';
 import type { TokenMint } from '../tokens/mint.ts';
 import type { ClientAuthentication } from './client-authentication/authenticate.ts';
-import type { Caller, Endpoint } from './endpoint.ts';
-import { type Form, parameter, readForm } from './form.ts';
+import { readClientRequest } from './client-request.ts';
+import type { Endpoint } from './endpoint.ts';
+import { type Form, parameter } from './form.ts';
 import type { Grant, Granted } from './grants/grant.ts';
 
 const ID_TOKEN_TYPE = 'urn:ietf:params:oauth:grant-type:jwt-bearer';
@@ -21,32 +21,13 @@ interface TokenParts {
 /** The token endpoint (RFC 6749 §3.2), as the steps that a token request takes. */
 export function createTokenEndpoint(parts: TokenParts): Endpoint {
   return async (ctx, caller) => {
-    neverStored(ctx);
-    postOnly(ctx);
-    const form = await readForm(ctx);
-    const client = await authenticateClient(ctx, caller, form, parts);
+    const { form, client } = await readClientRequest(ctx, caller, parts.clients);
     const grant = chooseGrant(form, client, parts.grants);
     const granted = await grant.authorize({ form, client, address: caller.address, requestId: caller.requestId });
     caller.subject = granted.grant.subject;
     ctx.body = await mintTokens(granted, client, parts);
     parts.countIssued({ client: client.id, grant: grant.type });
   };
-}
-
-/** RFC 6749 §5.1: what holds tokens or credentials is kept by no cache. */
-function neverStored(ctx: Context): void {
-  ctx.set({ 'Cache-Control': 'no-store', Pragma: 'no-cache' });
-}
-
-function postOnly(ctx: Context): void {
-  if (ctx.method !== 'POST') throw new GatewayError('method_not_allowed', { headers: { Allow: 'POST' } });
-}
-
-async function authenticateClient(ctx: Context, caller: Caller, form: Form, parts: TokenParts): Promise<ClientConfig> {
-  const authorization = ctx.get('Authorization') || undefined;
-  const client = await parts.clients.authenticate({ authorization, form }, caller.address);
-  caller.client = client.id;
-  return client;
 }
 
 function chooseGrant(form: Form, client: ClientConfig, grants: readonly Grant[]): Grant {

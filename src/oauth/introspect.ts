@@ -1,0 +1,33 @@
+import { GatewayError } from '../errors.ts';
+import type { TokenVerifier, VerifiedToken } from '../tokens/verify.ts';
+import type { ClientAuthentication } from './client-authentication/authenticate.ts';
+import { readClientRequest } from './client-request.ts';
+import type { Endpoint } from './endpoint.ts';
+import { parameter } from './form.ts';
+
+interface IntrospectionParts {
+  readonly clients: ClientAuthentication;
+  readonly tokens: TokenVerifier;
+}
+
+/** Introspection (RFC 7662) of access tokens, for clients that authenticate. Whatever else is sent is not active (§2.2). */
+export function createIntrospectionEndpoint({ clients, tokens }: IntrospectionParts): Endpoint {
+  return async (ctx, caller) => {
+    const { form, client } = await readClientRequest(ctx, caller, clients);
+    // RFC 7662 §4: who could ask without proof could try out tokens.
+    if (client.auth === 'none') throw new GatewayError('invalid_client');
+    const token = parameter(form, 'token');
+    if (token === undefined) throw new GatewayError('invalid_request', { description: 'token is needed.' });
+    const verified = await verify(token, tokens);
+    ctx.body = verified ? { ...verified.claims, active: true, token_type: 'Bearer' } : { active: false };
+  };
+}
+
+async function verify(token: string, tokens: TokenVerifier): Promise<VerifiedToken | undefined> {
+  try {
+    return await tokens.verify(token);
+  } catch (error) {
+    if (error instanceof GatewayError && error.code === 'invalid_token') return undefined;
+    throw error;
+  }
+}
