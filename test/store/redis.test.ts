@@ -169,11 +169,11 @@ describe('a store in Redis', () => {
     await gone.stop();
     for (const url of [redis.url, gone.url]) {
       const program = `
-        import { RedisStore } from './src/store/redis.ts';
+        import { RedisStore } from './build/src/store/redis.js';
         const store = new RedisStore({ redis: '${url}', key_prefix: 'test', timeout: 300 });
         await store.ping().catch(() => {});
         await store.close();`;
-      const args = ['--import', 'ts-blank-space/register', '--input-type=module', '--eval', program];
+      const args = ['--input-type=module', '--eval', program];
       const { status, stderr } = spawnSync(process.execPath, args, { timeout: 5000, encoding: 'utf8' });
       assert.deepEqual({ status, stderr }, { status: 0, stderr: '' });
     }

@@ -3,7 +3,7 @@ import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtemp, rm, stat, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { extname, join } from 'node:path';
+import { join } from 'node:path';
 import { monitorEventLoopDelay } from 'node:perf_hooks';
 import { after, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -122,9 +122,9 @@ async function run(code: string, ...options: string[]): Promise<{ status: unknow
     const script = join(directory, 'script.mjs');
     await writeFile(
       script,
-      `import { HashPool } from '${import.meta.resolve(`../../../src/users/password-hash/hash-pool${extname(import.meta.url)}`)}';${code}`,
+      `import { HashPool } from '${import.meta.resolve('../../../src/users/password-hash/hash-pool.js')}';${code}`,
     );
-    const argv = ['--import', import.meta.resolve('ts-blank-space/register'), ...options, script];
+    const argv = [...options, script];
     const child = spawn(process.execPath, argv, { stdio: ['ignore', 'pipe', 'inherit'], timeout: 20_000 });
     let stdout = '';
     child.stdout.on('data', (chunk) => {
