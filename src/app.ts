@@ -14,6 +14,7 @@ import {
 /** The way of a request. WebSocket upgrades go the same way in upgrade.ts. */
 export function createApp(runtime: Runtime): Koa<AppState> {
   const app = new Koa<AppState>();
+  app.silent = true; // The access log tells what went wrong.
   app.use(logAccess(runtime)); //        an id for the request; one log line when it is over
   app.use(answerErrors); //            whatever is thrown below, as JSON
   app.use(readTarget); //              one canonical path                           or 400

@@ -39,7 +39,12 @@ export class Listener {
       insecureHTTPParser: false,
       noDelay: true,
     });
-    this.#server.on('request', (request, response) => this.#track(response) && onRequest(request, response));
+    // max_header_size is the bound. Node's own, on their number, drops those behind it unseen: a Content-Length, a second Host.
+    this.#server.maxHeadersCount = 0;
+    this.#server.on('request', (request, response) => {
+      this.#track(request, response);
+      onRequest(request, response);
+    });
     this.#server.on('upgrade', onUpgrade);
     this.#server.on('connect', (_, socket: Duplex) => refuse(socket, new GatewayError('method_not_allowed')));
     this.#server.on('clientError', (error: NodeJS.ErrnoException, socket) => {
@@ -78,11 +83,11 @@ export class Listener {
     this.#server.closeAllConnections();
   }
 
-  #track(response: ServerResponse): true {
+  #track(request: IncomingMessage, response: ServerResponse): void {
     if (this.#draining) response.shouldKeepAlive = false;
     this.#active.add(response);
     response.once('close', () => this.#active.delete(response));
-    return true;
+    if (response.socket === null) closeWithConnection(request, response);
   }
 
   async #isBusy(drainingSince: number): Promise<boolean> {
@@ -92,6 +97,16 @@ export class Listener {
     });
     return connections > 0 && Date.now() < drainingSince + LINGER_MS;
   }
+}
+
+/**
+ * A pipelined request waits for its turn without a socket, and Node does not close its response when the connection ends
+ * before that.
+ */
+function closeWithConnection({ socket }: IncomingMessage, response: ServerResponse): void {
+  const close = () => response.emit('close');
+  socket.setMaxListeners(0).once('close', close);
+  response.once('close', () => socket.off('close', close));
 }
 
 /** Answers on a bare socket, and closes it: what comes behind a refused request is never read as another one. */

@@ -18,6 +18,8 @@ import type { Runtime } from './runtime.ts';
 export interface AppState {
   sender: Sender;
   caller: Caller;
+  /** The one Host header. */
+  host: string | undefined;
   target: Target;
   /** The rule's path or the endpoint's, for the log; undefined when nothing matched. */
   route: string | undefined;
@@ -46,7 +48,7 @@ export function logAccess({ trustedProxies, logAccess }: Runtime): Step {
     const log = () => logAccess({ ...answered(ctx), durationMs: performance.now() - startedAt });
     await next();
     // A forwarded response is over by now; Koa writes all others after this.
-    if (res.closed) log();
+    if (res.closed || req.socket.destroyed) log();
     else res.once('close', log);
   };
 }
@@ -87,6 +89,7 @@ function errorBody(error: GatewayError, { isEndpoint, caller }: AppState) {
 }
 
 export const readTarget: Step = (ctx, next) => {
+  ctx.state.host = singleHeader(ctx.req.rawHeaders, 'host');
   ctx.state.target = parseTarget(ctx.req.url ?? '');
   return next();
 };
@@ -104,8 +107,8 @@ export function answerEndpoint({ endpoints }: Runtime): Step {
 
 export function matchRoute({ matcher }: Runtime): Step {
   return (ctx, next) => {
-    const { state, req } = ctx;
-    state.match = matcher.match(singleHeader(req.rawHeaders, 'host'), state.target.path, ctx.method);
+    const { state } = ctx;
+    state.match = matcher.match(state.host, state.target.path, ctx.method);
     state.route = state.match.route.path;
     return next();
   };

@@ -9,9 +9,12 @@ import { BadConfiguration } from './bad-configuration.ts';
 export async function serve(file: string): Promise<void> {
   const gateway = await open(file);
   const ended = firstSignal();
-  await gateway.listen();
-  await ended;
-  await gateway.close();
+  try {
+    await gateway.listen();
+    await ended;
+  } finally {
+    await gateway.close();
+  }
 }
 
 function open(file: string): Promise<Gateway> {

@@ -1,6 +1,7 @@
 import type { Context } from 'koa';
 import type { ClientConfig } from '../config/schema.ts';
 import { GatewayError } from '../errors.ts';
+import { singleHeader } from '../routing/single-header.ts';
 import type { ClientAuthentication } from './client-authentication/authenticate.ts';
 import type { Caller } from './endpoint.ts';
 import { type Form, readForm } from './form.ts';
@@ -20,7 +21,7 @@ export async function readClientRequest(
   neverStored(ctx);
   postOnly(ctx);
   const form = await readForm(ctx);
-  const authorization = ctx.get('Authorization') || undefined;
+  const authorization = singleHeader(ctx.req.rawHeaders, 'authorization');
   const client = await clients.authenticate({ authorization, form }, caller.address);
   caller.client = client.id;
   return { form, client };

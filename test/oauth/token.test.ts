@@ -3,6 +3,7 @@ import { describe, test } from 'node:test';
 import { gzipSync } from 'node:zlib';
 import { decodeJwt, decodeProtectedHeader } from 'jose';
 import { BASIC, login, PASSWORD, redisStore, requestToken, SECRET_SHA256, startGateway } from '../support/gateway.ts';
+import { sendRaw, statuses } from '../support/raw.ts';
 
 const basic = (id: string, secret: string) => `Basic ${Buffer.from(`${id}:${secret}`).toString('base64')}`;
 
@@ -232,6 +233,15 @@ test('who tried Basic is told to use it, others are not', async (context) => {
   assert.match(tried.headers.get('www-authenticate') ?? '', /^Basic realm=".+"$/);
   const other = await requestToken(gateway, { ...LOGIN, client_id: 'x' }, {});
   assert.equal(other.headers.get('www-authenticate'), null);
+});
+
+test('two Authorization headers are refused', async (context) => {
+  const gateway = await startGateway(context);
+  const headers = `Host: x\r\nAuthorization: ${BASIC}\r\nAuthorization: Bearer x\r\nConnection: close\r\n`;
+  const body = new URLSearchParams(LOGIN).toString();
+  const type = 'Content-Type: application/x-www-form-urlencoded';
+  const request = `POST /token HTTP/1.1\r\n${headers}${type}\r\nContent-Length: ${body.length}\r\n\r\n${body}`;
+  assert.deepEqual(statuses(await sendRaw(gateway, request)), [400]);
 });
 
 test('unknown users, wrong passwords and disabled users get the same answer', async (context) => {

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
+import { setTimeout as delay } from 'node:timers/promises';
 import { startGateway, startUpstream } from '../support/gateway.ts';
 import { sendRaw, statuses } from '../support/raw.ts';
 
@@ -20,6 +21,12 @@ describe('every limit and every malformed request has its status, and nothing be
     ['headers over max_header_size', `${GET}X: ${'x'.repeat(3000)}\r\n\r\n`, [431], 0],
     ['no Host', 'GET /open HTTP/1.1\r\n\r\n', [400], 0],
     ['two Hosts', `${GET}Host: y\r\n\r\n`, [400], 0],
+    [
+      'two Hosts at the token endpoint',
+      'POST /token HTTP/1.1\r\nHost: x\r\nHost: y\r\nContent-Length: 0\r\nConnection: close\r\n\r\n',
+      [400],
+      0,
+    ],
     ['no HTTP at all', 'hello\r\n\r\n', [400], 0],
     ['a space before the colon, and a request behind', `${GET}A : b\r\n\r\n${GET}\r\n`, [400], 0],
     ['two lengths', 'POST /open HTTP/1.1\r\nHost: x\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\nab', [400], 0],
@@ -45,6 +52,27 @@ describe('every limit and every malformed request has its status, and nothing be
       assert.equal(upstream.seen.length, reached);
     });
   }
+});
+
+test('a Host behind very many headers is still the second one', async (context) => {
+  const upstream = await startUpstream(context);
+  const gateway = await startGateway(context, {
+    upstreams: { api: { targets: [upstream.url] } },
+    routes: [{ path: '/open', public: true, upstream: 'api' }],
+  });
+  assert.deepEqual(statuses(await sendRaw(gateway, `${GET}${'a:\r\n'.repeat(2100)}Host: y\r\n\r\n`)), [400]);
+  assert.equal(upstream.seen.length, 0);
+});
+
+test('requests that wait behind another one are logged when their connection ends', async (context) => {
+  const upstream = await startUpstream(context, () => {});
+  const gateway = await startGateway(context, {
+    upstreams: { api: { targets: [upstream.url] } },
+    routes: [{ path: '/open', public: true, upstream: 'api' }],
+  });
+  await sendRaw(gateway, `${GET}\r\n`.repeat(30), 200);
+  await delay(200);
+  assert.equal(gateway.records.filter(({ msg }) => msg === 'request').length, 30);
 });
 
 test('the admin port tells metrics to who has the token, and health to everyone', async (context) => {

@@ -7,7 +7,15 @@ import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { describe, type TestContext, test } from 'node:test';
 import { setTimeout as delay } from 'node:timers/promises';
-import { login, PASSWORD, SECRET, type Settings, startUpstream, writeConfiguration } from '../support/gateway.ts';
+import {
+  login,
+  PASSWORD,
+  redisStore,
+  SECRET,
+  type Settings,
+  startUpstream,
+  writeConfiguration,
+} from '../support/gateway.ts';
 
 const CLI = `${process.cwd()}/build/src/cli.js`;
 
@@ -172,12 +180,13 @@ describe('the exit code', () => {
     const other = createServer().listen(0, '127.0.0.1');
     await once(other, 'listening');
     const address = `127.0.0.1:${(other.address() as AddressInfo).port}`;
-    const { code, stderr } = await postern([
-      'serve',
-      join(writeConfiguration({ listen: { address } }), 'gateway.yaml'),
-    ]);
+    const taken = { listen: { listen: { address }, store: redisStore() }, admin: { admin: { address } } };
+    const serving = Object.values(taken).map((settings) =>
+      postern(['serve', join(writeConfiguration(settings), 'gateway.yaml')]),
+    );
+    const [{ code, stderr } = { code: -1, stderr: '' }, admin] = await Promise.all(serving);
     other.close();
-    assert.equal(code, 1);
+    assert.deepEqual([code, admin?.code], [1, 1]);
     assert.match(stderr, /EADDRINUSE/);
   });
 });
