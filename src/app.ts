@@ -8,7 +8,7 @@ import {
   forwardUpstream,
   logAccess,
   matchRoute,
-  readTarget,
+  readHead,
 } from './steps.ts';
 
 /** The way of a request. WebSocket upgrades go the same way in upgrade.ts. */
@@ -17,7 +17,7 @@ export function createApp(runtime: Runtime): Koa<AppState> {
   app.silent = true; // The access log tells what went wrong.
   app.use(logAccess(runtime)); //        an id for the request; one log line when it is over
   app.use(answerErrors); //            whatever is thrown below, as JSON
-  app.use(readTarget); //              one canonical path                           or 400
+  app.use(readHead); //                its host, and one canonical path             or 400, 417
   app.use(answerEndpoint(runtime)); //   /token and the like: oauth/                  … or
   app.use(matchRoute(runtime)); //       the most specific rule: routing/             or 404, 405
   app.use(authorize(runtime)); //        token and scopes: guard/                     or 401, 403

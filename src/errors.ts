@@ -24,6 +24,7 @@ const CATALOGUE = {
   method_not_allowed: [405, 'The resource does not support this method.'],
   request_timeout: [408, 'The request was not sent in time.'],
   content_too_large: [413, 'The request body is too large.'],
+  expectation_failed: [417, 'The only expectation that is met is 100-continue.'],
   upgrade_required: [426, 'The only protocol to upgrade to is websocket.'],
   header_fields_too_large: [431, 'The request header fields are too large.'],
   server_error: [500, 'The gateway failed.'],

@@ -97,7 +97,14 @@ export class Gateway {
     this.#resources = resources;
     this.#runtime = createRuntime(config, log, metrics, resources);
     this.app = createApp(this.#runtime);
-    this.#listener = new Listener(config.listen, this.app.callback(), createUpgradeListener(this.#runtime));
+    const { logAccess } = this.#runtime;
+    this.#listener = new Listener(config.listen, {
+      onRequest: this.app.callback(),
+      onUpgrade: createUpgradeListener(this.#runtime),
+      onRefused: ({ error, ...refusal }) => {
+        logAccess({ ...refusal, status: error.status, error: error.code, cause: error.cause });
+      },
+    });
     this.#admin = new AdminListener(config.admin, {
       log,
       metrics,

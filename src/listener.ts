@@ -6,16 +6,45 @@ import {
   type ServerResponse,
   STATUS_CODES,
 } from 'node:http';
-import { type AddressInfo, Server as NetServer } from 'node:net';
+import { type AddressInfo, Server as NetServer, type Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import type { ListenConfig } from './config/schema.ts';
 import { type ErrorCode, GatewayError } from './errors.ts';
+import { requestId } from './observe/request-id.ts';
 
 export type UpgradeListener = (request: IncomingMessage, socket: Duplex, head: Buffer) => void;
+
+/** A request that ended before anybody else saw it. */
+export interface Refusal {
+  readonly requestId: string;
+  /** The peer's. What stands in headers was not read. */
+  readonly address: string;
+  /** Undefined where not even that was understood. */
+  readonly method: string | undefined;
+  readonly error: GatewayError;
+}
+
+export interface ListenerParts {
+  readonly onRequest: RequestListener;
+  readonly onUpgrade: UpgradeListener;
+  readonly onRefused: (refusal: Refusal) => void;
+}
+
+/** What has been asked on a connection. */
+interface Connection {
+  /** To the last request, whose body may still be coming after this was sent. */
+  latest: ServerResponse | undefined;
+  unanswered: number;
+  /** Whether nothing is read from it, because too much waits already. */
+  held: boolean;
+}
 
 /** How long idle connections stay open once draining begins, for a request that is already on its way. */
 const LINGER_MS = 1000;
 const DRAIN_POLL_MS = 20;
+
+/** Requests of a connection that may wait for their turn; Node would read any number of them. */
+const MOST_PIPELINED = 64;
 
 /** What a connection that Node's parser gives up on is told. All others are malformed requests. */
 const PARSER_ERRORS: Readonly<Record<string, ErrorCode>> = {
@@ -26,10 +55,15 @@ const PARSER_ERRORS: Readonly<Record<string, ErrorCode>> = {
 /** The public listener: its limits, and how it comes to an end without failing a request. */
 export class Listener {
   readonly #server: Server;
+  readonly #onRequest: RequestListener;
+  readonly #onRefused: ListenerParts['onRefused'];
   readonly #active = new Set<ServerResponse>();
+  readonly #connections = new WeakMap<Duplex, Connection>();
   #draining = false;
 
-  constructor(config: ListenConfig, onRequest: RequestListener, onUpgrade: UpgradeListener) {
+  constructor(config: ListenConfig, { onRequest, onUpgrade, onRefused }: ListenerParts) {
+    this.#onRequest = onRequest;
+    this.#onRefused = onRefused;
     this.#server = createServer({
       maxHeaderSize: config.max_header_size,
       headersTimeout: Math.min(config.header_timeout, config.request_timeout),
@@ -37,21 +71,21 @@ export class Listener {
       keepAliveTimeout: config.keep_alive_timeout,
       connectionsCheckingInterval: Math.min(1000, config.header_timeout),
       insecureHTTPParser: false,
+      // A request without one is refused like any other, with a body, a log line and an id.
+      requireHostHeader: false,
       noDelay: true,
     });
     // max_header_size is the bound. Node's own, on their number, drops those behind it unseen: a Content-Length, a second Host.
     this.#server.maxHeadersCount = 0;
-    this.#server.on('request', (request, response) => {
-      this.#track(request, response);
-      onRequest(request, response);
+    const take: RequestListener = (request, response) => this.#take(request, response);
+    this.#server.on('request', take).on('checkExpectation', take).on('upgrade', onUpgrade);
+    this.#server.on('connect', (request, socket: Socket) => {
+      // RFC 9110 §15.5.6 wants the header, and there is no method that a tunnel's end could allow.
+      this.#refuse(socket, new GatewayError('method_not_allowed', { headers: { Allow: '' } }), request);
     });
-    this.#server.on('upgrade', onUpgrade);
-    this.#server.on('connect', (_, socket: Duplex) => refuse(socket, new GatewayError('method_not_allowed')));
-    this.#server.on('clientError', (error: NodeJS.ErrnoException, socket) => {
-      const current = [...this.#active].find((response) => response.socket === socket);
-      // The refusal would be mixed up with an answer that is on its way, or be taken for that of an earlier request.
-      if (current && (current.headersSent || current.req.complete)) socket.destroy();
-      else refuse(socket, new GatewayError(PARSER_ERRORS[error.code ?? ''] ?? 'invalid_request'));
+    this.#server.on('clientError', (cause: NodeJS.ErrnoException, socket: Socket) => {
+      const code = PARSER_ERRORS[cause.code ?? ''] ?? 'invalid_request';
+      this.#endBrokenConnection(socket, new GatewayError(code, { cause }));
     });
   }
 
@@ -83,11 +117,68 @@ export class Listener {
     this.#server.closeAllConnections();
   }
 
-  #track(request: IncomingMessage, response: ServerResponse): void {
+  /**
+   * One request of a connection at a time: those that were sent ahead wait until the one before them is answered, and are
+   * never begun when its answer closes the connection.
+   */
+  #take(request: IncomingMessage, response: ServerResponse): void {
+    const { socket } = request;
+    const connection = this.#connections.get(socket) ?? { latest: undefined, unanswered: 0, held: false };
+    this.#connections.set(socket, connection);
+    connection.latest = response;
+    connection.unanswered += 1;
+    if (connection.unanswered > MOST_PIPELINED) {
+      connection.held = true;
+      socket.pause();
+    }
+    const begin = () => this.#begin(request, response, connection);
+    // Node gives the socket to one response after the other.
+    if (response.socket !== null) begin();
+    else response.once('socket', begin);
+  }
+
+  #begin(request: IncomingMessage, response: ServerResponse, connection: Connection): void {
     if (this.#draining) response.shouldKeepAlive = false;
     this.#active.add(response);
-    response.once('close', () => this.#active.delete(response));
-    if (response.socket === null) closeWithConnection(request, response);
+    response.once('close', () => {
+      this.#active.delete(response);
+      connection.unanswered -= 1;
+      if (!connection.held || connection.unanswered > MOST_PIPELINED) return;
+      connection.held = false;
+      request.socket.resume();
+    });
+    this.#onRequest(request, response);
+  }
+
+  /** Node's parser has given up on a connection: tells why, where that cannot be taken for the answer to another request. */
+  #endBrokenConnection(socket: Socket, error: GatewayError): void {
+    const { latest, unanswered = 0 } = this.#connections.get(socket) ?? {};
+    const unfinished = latest !== undefined && !latest.req.complete;
+    // It is an unfinished request's turn to be answered, and nobody has begun to.
+    if (unfinished && latest.socket === socket && !latest.headersSent) this.#refuseThrough(latest, error);
+    else if (unfinished || unanswered > 0) socket.destroy();
+    else this.#refuse(socket, error);
+  }
+
+  /** In place of the answer that the request would have got. */
+  #refuseThrough(response: ServerResponse, error: GatewayError): void {
+    const id = String(response.getHeader('X-Request-Id') ?? requestId(response.req.headers['x-request-id']));
+    const body = errorBody(error, id);
+    response.writeHead(error.status, {
+      'Content-Type': JSON_TYPE,
+      'Content-Length': Buffer.byteLength(body),
+      'X-Request-Id': id,
+      ...error.headers,
+      Connection: 'close',
+    });
+    // Ends the connection, and tells whoever is still waiting for the rest of the request.
+    response.end(body, () => response.req.destroy());
+  }
+
+  #refuse(socket: Socket, error: GatewayError, request?: IncomingMessage): void {
+    const refusal = { ...refusalOf(socket, request), error };
+    this.#onRefused(refusal);
+    refuse(socket, error, refusal.requestId);
   }
 
   async #isBusy(drainingSince: number): Promise<boolean> {
@@ -99,27 +190,24 @@ export class Listener {
   }
 }
 
-/**
- * A pipelined request waits for its turn without a socket, and Node does not close its response when the connection ends
- * before that.
- */
-function closeWithConnection({ socket }: IncomingMessage, response: ServerResponse): void {
-  const close = () => response.emit('close');
-  socket.setMaxListeners(0).once('close', close);
-  response.once('close', () => socket.off('close', close));
+function refusalOf(socket: Socket, request: IncomingMessage | undefined): Omit<Refusal, 'error'> {
+  const id = requestId(request?.headers['x-request-id']);
+  return { requestId: id, address: socket.remoteAddress ?? '', method: request?.method };
 }
 
+const JSON_TYPE = 'application/json; charset=utf-8';
+
 /** Answers on a bare socket, and closes it: what comes behind a refused request is never read as another one. */
-export function refuse(socket: Duplex, error: GatewayError, requestId?: string): void {
+export function refuse(socket: Duplex, error: GatewayError, id: string): void {
   if (!socket.writable) {
     socket.destroy();
     return;
   }
-  const body = JSON.stringify({ error: error.code, error_description: error.description, request_id: requestId });
+  const body = errorBody(error, id);
   const headers = {
-    'Content-Type': 'application/json; charset=utf-8',
+    'Content-Type': JSON_TYPE,
     'Content-Length': Buffer.byteLength(body),
-    ...(requestId && { 'X-Request-Id': requestId }),
+    'X-Request-Id': id,
     ...error.headers,
     Connection: 'close',
   };
@@ -128,4 +216,8 @@ export function refuse(socket: Duplex, error: GatewayError, requestId?: string):
   socket.end(`HTTP/1.1 ${error.status} ${STATUS_CODES[error.status] ?? ''}\r\n${lines.join('')}\r\n${body}`, () =>
     socket.destroy(),
   );
+}
+
+function errorBody(error: GatewayError, id: string): string {
+  return JSON.stringify({ error: error.code, error_description: error.description, request_id: id });
 }

@@ -9,9 +9,9 @@ import { forward } from './proxy/forward.ts';
 import { discardRest } from './proxy/request-body.ts';
 import type { Upstreams } from './proxy/upstreams.ts';
 import type { Match } from './routing/matcher.ts';
+import { readRequestHead } from './routing/request-head.ts';
 import { upstreamPath } from './routing/rewrite.ts';
-import { singleHeader } from './routing/single-header.ts';
-import { parseTarget, type Target } from './routing/target.ts';
+import type { Target } from './routing/target.ts';
 import type { Runtime } from './runtime.ts';
 
 /** What the steps find out, one after the other. */
@@ -45,11 +45,10 @@ export function logAccess({ trustedProxies, logAccess }: Runtime): Step {
     const id = requestId(req.headers['x-request-id']);
     state.caller = { requestId: id, address: state.sender.address, client: undefined, subject: undefined };
     ctx.set('X-Request-Id', id);
-    const log = () => logAccess({ ...answered(ctx), durationMs: performance.now() - startedAt });
+    const closed = new Promise((resolve) => res.once('close', resolve));
     await next();
     // A forwarded response is over by now; Koa writes all others after this.
-    if (res.closed || req.socket.destroyed) log();
-    else res.once('close', log);
+    void closed.then(() => logAccess({ ...answered(ctx), durationMs: performance.now() - startedAt }));
   };
 }
 
@@ -72,6 +71,8 @@ export const answerErrors: Step = async (ctx, next) => {
   try {
     await next();
   } catch (thrown) {
+    // The listener has answered a request that did not come to its end.
+    if (ctx.headerSent) return;
     const error = toGatewayError(thrown);
     ctx.state.error = error;
     ctx.respond = true;
@@ -88,9 +89,8 @@ function errorBody(error: GatewayError, { isEndpoint, caller }: AppState) {
   return isEndpoint ? told : { ...told, request_id: caller.requestId };
 }
 
-export const readTarget: Step = (ctx, next) => {
-  ctx.state.host = singleHeader(ctx.req.rawHeaders, 'host');
-  ctx.state.target = parseTarget(ctx.req.url ?? '');
+export const readHead: Step = (ctx, next) => {
+  Object.assign(ctx.state, readRequestHead(ctx.req));
   return next();
 };
 

@@ -7,8 +7,7 @@ import { refuse, type UpgradeListener } from './listener.ts';
 import { requestId } from './observe/request-id.ts';
 import type { Outcome } from './proxy/exchange.ts';
 import type { Match } from './routing/matcher.ts';
-import { singleHeader } from './routing/single-header.ts';
-import { parseTarget } from './routing/target.ts';
+import { readRequestHead } from './routing/request-head.ts';
 import type { Runtime } from './runtime.ts';
 import { CLIENT_CLOSED_REQUEST, ending, exchangeFor } from './steps.ts';
 
@@ -41,12 +40,14 @@ class Upgrade {
 
   /** Leaves its line in the log when the tunnel ends. @throws GatewayError as long as the socket can still be answered. */
   async run(head: Buffer): Promise<void> {
-    const { guard, matcher, tunnels, upstreams } = this.#runtime;
+    const { endpoints, guard, matcher, tunnels, upstreams } = this.#runtime;
     const request = this.#request;
-    const target = parseTarget(request.url ?? '');
-    const match = matcher.match(singleHeader(request.rawHeaders, 'host'), target.path, request.method ?? '');
+    const { host, target } = readRequestHead(request);
+    refuseOtherProtocols(request);
+    if (endpoints.has(target.path)) throw noWebSocketHere();
+    const match = matcher.match(host, target.path, request.method ?? '');
     this.#match = match;
-    websocketOnly(request, match);
+    if (!match.route.websocket) throw noWebSocketHere();
     const principal = await guard.authorize({ rawHeaders: request.rawHeaders, query: target.query }, match.route);
     this.#principal = principal;
     const exchange = exchangeFor({ sender: this.#sender, caller: this.#caller(), target, match, principal }, upstreams);
@@ -81,10 +82,21 @@ class Upgrade {
 }
 
 /** RFC 9110 §7.8: h2c and the like would leave the guard behind, so they are never passed on. */
-function websocketOnly({ headers, method }: IncomingMessage, { route }: Match): void {
+function refuseOtherProtocols({ headers, method, httpVersion }: IncomingMessage): void {
   if (headers.upgrade?.toLowerCase() !== 'websocket') {
     throw new GatewayError('upgrade_required', { headers: { Upgrade: 'websocket' } });
   }
-  if (route.websocket && method === 'GET') return;
-  throw new GatewayError('invalid_request', { description: 'This resource does not speak WebSocket.' });
+  // RFC 6455 §4.4: the one version there is.
+  if (headers['sec-websocket-version'] !== '13') {
+    throw new GatewayError('upgrade_required', { headers: { Upgrade: 'websocket', 'Sec-WebSocket-Version': '13' } });
+  }
+  // RFC 6455 §4.2.1. A body would be read as what the WebSocket says first.
+  const hasBody = 'transfer-encoding' in headers || Number(headers['content-length'] ?? 0) !== 0;
+  const hasKey = /^[A-Za-z0-9+/]{22}==$/.test(headers['sec-websocket-key'] ?? '');
+  if (method === 'GET' && httpVersion === '1.1' && hasKey && !hasBody) return;
+  throw new GatewayError('invalid_request', { description: 'This is no handshake of a WebSocket.' });
+}
+
+function noWebSocketHere(): GatewayError {
+  return new GatewayError('invalid_request', { description: 'This resource does not speak WebSocket.' });
 }

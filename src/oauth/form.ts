@@ -26,6 +26,7 @@ const NEVER_IN_QUERY = [
   'client_secret',
   'client_assertion',
   'refresh_token',
+  'access_token',
   'token',
 ];
 
@@ -47,6 +48,13 @@ export async function readForm(ctx: Context): Promise<Form> {
 /** The value of a parameter; one without a value counts as left out (RFC 6749 §3.2). */
 export function parameter(form: Form, name: string): string | undefined {
   return form.get(name) || undefined;
+}
+
+/** @throws GatewayError `invalid_request` when the parameter was left out. */
+export function requiredParameter(form: Form, name: string): string {
+  const value = parameter(form, name);
+  if (value === undefined) throw refusal(`${name} is needed.`);
+  return value;
 }
 
 /** From the raw body and not from a parsed object, in which repeated and bracketed parameters have become something else. */

@@ -3,7 +3,7 @@ import type { TokenVerifier, VerifiedToken } from '../tokens/verify.ts';
 import type { ClientAuthentication } from './client-authentication/authenticate.ts';
 import { readClientRequest } from './client-request.ts';
 import type { Endpoint } from './endpoint.ts';
-import { parameter } from './form.ts';
+import { requiredParameter } from './form.ts';
 
 interface IntrospectionParts {
   readonly clients: ClientAuthentication;
@@ -16,8 +16,7 @@ export function createIntrospectionEndpoint({ clients, tokens }: IntrospectionPa
     const { form, client } = await readClientRequest(ctx, caller, clients);
     // RFC 7662 §4: who could ask without proof could try out tokens.
     if (client.auth === 'none') throw new GatewayError('invalid_client');
-    const token = parameter(form, 'token');
-    if (token === undefined) throw new GatewayError('invalid_request', { description: 'token is needed.' });
+    const token = requiredParameter(form, 'token');
     const verified = await verify(token, tokens);
     ctx.body = verified ? { ...verified.claims, active: true, token_type: 'Bearer' } : { active: false };
   };

@@ -3,7 +3,7 @@ import type { RefreshFamilies } from '../tokens/refresh-families.ts';
 import type { ClientAuthentication } from './client-authentication/authenticate.ts';
 import { readClientRequest } from './client-request.ts';
 import type { Endpoint } from './endpoint.ts';
-import { parameter } from './form.ts';
+import { requiredParameter } from './form.ts';
 
 interface RevocationParts {
   readonly clients: ClientAuthentication;
@@ -18,8 +18,7 @@ interface RevocationParts {
 export function createRevocationEndpoint({ clients, families }: RevocationParts): Endpoint {
   return async (ctx, caller) => {
     const { form, client } = await readClientRequest(ctx, caller, clients);
-    const token = parameter(form, 'token');
-    if (token === undefined) throw new GatewayError('invalid_request', { description: 'token is needed.' });
+    const token = requiredParameter(form, 'token');
     if (isJwt(token)) throw new GatewayError('unsupported_token_type');
     await families.revoke(token, client.id);
     ctx.status = 200;

@@ -4,7 +4,7 @@ import type { TokenMint } from '../tokens/mint.ts';
 import type { ClientAuthentication } from './client-authentication/authenticate.ts';
 import { readClientRequest } from './client-request.ts';
 import type { Endpoint } from './endpoint.ts';
-import { type Form, parameter } from './form.ts';
+import { type Form, requiredParameter } from './form.ts';
 import type { Grant, Granted } from './grants/grant.ts';
 
 const ID_TOKEN_TYPE = 'urn:ietf:params:oauth:grant-type:jwt-bearer';
@@ -31,8 +31,7 @@ export function createTokenEndpoint(parts: TokenParts): Endpoint {
 }
 
 function chooseGrant(form: Form, client: ClientConfig, grants: readonly Grant[]): Grant {
-  const type = parameter(form, 'grant_type');
-  if (type === undefined) throw new GatewayError('invalid_request', { description: 'grant_type is needed.' });
+  const type = requiredParameter(form, 'grant_type');
   const grant = grants.find((known) => known.type === type);
   if (grant === undefined) throw new GatewayError('unsupported_grant_type');
   if (!client.grants.includes(grant.type)) throw new GatewayError('unauthorized_client');

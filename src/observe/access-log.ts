@@ -5,17 +5,19 @@ import type { Metrics } from './metrics.ts';
 export interface AnsweredRequest {
   readonly requestId: string;
   readonly address: string;
-  readonly method: string;
+  /** Undefined where the request could not be read so far. */
+  readonly method: string | undefined;
   /** The pattern of the rule, or the endpoint's path; undefined when nothing matched. */
-  readonly route: string | undefined;
+  readonly route?: string | undefined;
   readonly status: number;
-  readonly durationMs: number;
-  readonly client: string | undefined;
-  readonly subject: string | undefined;
+  /** From the request's head on; undefined where that was never whole. */
+  readonly durationMs?: number;
+  readonly client?: string | undefined;
+  readonly subject?: string | undefined;
   /** The code that the caller was told. */
   readonly error: string | undefined;
   /** How a forwarded exchange ended: `complete`, `client_gone` or `cut_short`; undefined where nothing was forwarded. */
-  readonly outcome: string | undefined;
+  readonly outcome?: string | undefined;
   /** What went wrong behind a failure of ours; for the log only. */
   readonly cause: unknown;
 }
@@ -25,7 +27,7 @@ export function createAccessLog(log: Log, metrics: Metrics): (request: AnsweredR
   return (request) => {
     const route = request.route ?? 'none';
     metrics.requests.inc({ route, method: usualMethod(request.method), status: request.status });
-    metrics.duration.observe({ route }, request.durationMs / 1000);
+    if (request.durationMs !== undefined) metrics.duration.observe({ route }, request.durationMs / 1000);
     log[request.status >= 500 ? 'error' : 'info'](
       {
         request_id: request.requestId,
@@ -33,7 +35,7 @@ export function createAccessLog(log: Log, metrics: Metrics): (request: AnsweredR
         method: request.method,
         route: request.route,
         status: request.status,
-        duration_ms: Math.round(request.durationMs * 1000) / 1000,
+        duration_ms: request.durationMs && Math.round(request.durationMs * 1000) / 1000,
         client: request.client,
         subject: request.subject,
         error: request.error,
@@ -45,15 +47,14 @@ export function createAccessLog(log: Log, metrics: Metrics): (request: AnsweredR
   };
 }
 
-function usualMethod(method: string): string {
-  return /^(GET|HEAD|POST|PUT|PATCH|DELETE|OPTIONS)$/.test(method) ? method : 'other';
+function usualMethod(method: string | undefined): string {
+  return method !== undefined && /^(GET|HEAD|POST|PUT|PATCH|DELETE|OPTIONS)$/.test(method) ? method : 'other';
 }
 
-/** An error and what caused it, a line: class, code and message, without stacks. */
+/** An error and what caused it, a line: class, code and message, without stacks. What is no error may hold anything. */
 function describe(cause: unknown): string | undefined {
-  if (cause === undefined) return undefined;
-  if (!(cause instanceof Error)) return String(cause);
-  const code = 'code' in cause ? ` ${String(cause.code)}` : '';
+  if (!(cause instanceof Error)) return undefined;
+  const code = 'code' in cause && cause.code !== undefined ? ` ${String(cause.code)}` : '';
   const deeper = describe(cause.cause);
   return `${cause.name}${code}: ${cause.message}${deeper === undefined ? '' : `; ${deeper}`}`;
 }

@@ -14,7 +14,7 @@ import type { UpstreamTarget } from './upstreams.ts';
  * still answer; a request body that is left over then is read and discarded, and the answer may keep the connection.
  *
  * @throws GatewayError `content_too_large`, `bad_gateway`, `gateway_timeout`, `temporarily_unavailable` (the target is
- *   full, or closing), `invalid_request` (a transfer coding other than chunked)
+ *   full, or closing)
  */
 export async function forward(
   request: IncomingMessage,
@@ -36,12 +36,9 @@ export async function forward(
   }
 }
 
-/** Bytes of the request's body; undefined when they come in chunks. Node has refused requests that declare both. */
-function bodyLength({ headers, httpVersion }: IncomingMessage): number | undefined {
-  const coding = headers['transfer-encoding'];
-  if (coding === undefined) return Number(headers['content-length'] ?? 0);
-  if (coding.toLowerCase() === 'chunked' && httpVersion !== '1.0') return undefined;
-  throw new GatewayError('invalid_request', { description: 'The only transfer coding is chunked, in HTTP/1.1.' });
+/** Bytes of the request's body; undefined when they come in chunks. */
+function bodyLength({ headers }: IncomingMessage): number | undefined {
+  return headers['transfer-encoding'] === undefined ? Number(headers['content-length'] ?? 0) : undefined;
 }
 
 const CLIENT_GONE: Outcome = { outcome: 'client_gone' };
@@ -59,6 +56,7 @@ class Forwarding implements Dispatcher.DispatchHandler {
   #body: RequestBody | undefined;
   #stalled: NodeJS.Timeout | undefined;
   #drains = false;
+  #answered = false;
   #settled = false;
 
   constructor(
@@ -81,8 +79,6 @@ class Forwarding implements Dispatcher.DispatchHandler {
       return;
     }
     this.#response.on('close', this.#onClose);
-    // A pipelined request is not told of its connection's end while the response before it is being written.
-    if (this.#response.socket === null) this.#request.socket.once('close', this.#onClose);
     const headers = requestHeaders(this.#request, this.#exchange, this.#exchange.upstream.headers, target.url.host);
     if (contentLength !== 0) this.#body = this.#openBody();
     if (contentLength !== undefined && contentLength > 0) headers.push('Content-Length', String(contentLength));
@@ -132,6 +128,7 @@ class Forwarding implements Dispatcher.DispatchHandler {
   }
 
   onResponseEnd(): void {
+    this.#answered = true;
     this.#response.end();
     this.#awaitClient();
   }
@@ -148,7 +145,8 @@ class Forwarding implements Dispatcher.DispatchHandler {
   };
 
   readonly #onClose = (): void => {
-    if (!this.#response.writableFinished) {
+    // It may have been finished by somebody else: the listener does that with a request that stays away too long.
+    if (!this.#answered || !this.#response.writableFinished) {
       this.#leave();
       return;
     }
@@ -178,7 +176,7 @@ class Forwarding implements Dispatcher.DispatchHandler {
     this.#settle();
     this.#controller?.abort(error);
     if (this.#response.headersSent) {
-      this.#response.destroy();
+      cutOff(this.#request, this.#response);
       this.#resolve({ outcome: 'cut_short', cause: error });
     } else {
       this.#reject(toldError(error));
@@ -190,8 +188,16 @@ class Forwarding implements Dispatcher.DispatchHandler {
     clearTimeout(this.#stalled);
     this.#body?.destroy();
     this.#response.off('close', this.#onClose).off('drain', this.#onDrain);
-    this.#request.socket.off('close', this.#onClose);
   }
+}
+
+/**
+ * Ends the connection so that nobody takes what came for the whole. In HTTP/1.0 a body ends with its connection, so only a
+ * reset tells that there was more (RFC 9112 §8); it may cost bytes that were on their way.
+ */
+function cutOff({ httpVersion, socket }: IncomingMessage, response: ServerResponse): void {
+  if (httpVersion === '1.0') socket.resetAndDestroy();
+  response.destroy();
 }
 
 /** Node refuses to write others; the reason phrase means nothing anyway (RFC 9110 §15.1). */

@@ -47,7 +47,8 @@ const OURS = [
   'x-rewrite-url',
 ];
 
-const HOP_BY_HOP_RESPONSE: ReadonlySet<string> = new Set(HOP_BY_HOP);
+/** The client reads our X-Request-Id: an upstream was told it, and has none of its own to give. */
+const DROPPED_FROM_RESPONSE: ReadonlySet<string> = new Set([...HOP_BY_HOP, 'x-request-id']);
 
 export function headerPolicy(config: UpstreamConfig): HeaderPolicy {
   const identity = Object.entries(config.identity_headers);
@@ -148,7 +149,7 @@ function pushIdentity(headers: string[], policy: HeaderPolicy, claims: Readonly<
 }
 
 /**
- * The upstream's headers for the client, as names and values in turn, hop-by-hop ones removed. Bytes stay what they were:
+ * The upstream's headers for the client, as names and values in turn, without hop-by-hop ones. Bytes stay what they were:
  * they are read as Latin-1, the way Node writes them. What was sent more than once has all its values in one array, for
  * `writeHead` keeps only the last of repeated names where other code has set headers before.
  *
@@ -161,7 +162,7 @@ export function responseHeaders(raw: readonly (Buffer | string)[]): (string | st
   for (let index = 0; index < raw.length; index += 2) {
     const name = latin1(raw[index]);
     const key = name.toLowerCase();
-    if (HOP_BY_HOP_RESPONSE.has(key) || named?.has(key)) continue;
+    if (DROPPED_FROM_RESPONSE.has(key) || named?.has(key)) continue;
     const before = keys.indexOf(key);
     if (before < 0) keys.push(key);
     append(headers, before, name, latin1(raw[index + 1]));

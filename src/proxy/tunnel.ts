@@ -27,13 +27,13 @@ export class Tunnels {
    * Asks the upstream for the upgrade and ties the connections together. An answer other than 101 is passed on, framed
    * as HTTP, and the connection closed. A tunnel in which nothing has moved for `idle_timeout` is closed.
    *
+   * @param request a WebSocket's handshake (RFC 6455 §4.1): http-proxy destroys the sockets of all others
    * @param head what the client has sent after its request
    * @returns undefined when the client left before the upstream answered
    * @throws GatewayError `bad_gateway`, `gateway_timeout`, `temporarily_unavailable`: nothing was written to `socket`
    *   then, and the caller answers.
    */
   async open(request: IncomingMessage, socket: Duplex, head: Buffer, exchange: Exchange): Promise<Opened | undefined> {
-    if (!asksForWebSocket(request)) throw new GatewayError('upgrade_required');
     const target = exchange.upstream.acquire();
     const tunnel = new Tunnel(request, socket as Socket, exchange);
     this.#open.add(tunnel);
@@ -103,6 +103,10 @@ class Tunnel {
     proxy.on('proxyReqWs', (upstreamRequest) => {
       // http-proxy joins and cleans paths; ours is final.
       upstreamRequest.path = this.#exchange.path;
+      upstreamRequest.once('upgrade', ({ headers }) => {
+        // http-proxy writes these to the client, after this.
+        headers['x-request-id'] = this.#exchange.requestId;
+      });
       asked = upstreamRequest;
     });
     proxy.ws(this.#cleaned(target), this.#socket, head, addressOf(target), () => this.#socket.destroy());
@@ -196,11 +200,6 @@ function watchForEnd(socket: Socket, ended: () => void): () => void {
   const notice = () => socket.read(0);
   socket.on('readable', notice).on('end', ended).on('close', ended);
   return () => socket.off('readable', notice).off('end', ended).off('close', ended);
-}
-
-/** http-proxy destroys the sockets of all others. */
-function asksForWebSocket({ method, headers }: IncomingMessage): boolean {
-  return method === 'GET' && headers.upgrade?.toLowerCase() === 'websocket';
 }
 
 /** The target as an object, for http-proxy parses text with rules of its own. */

@@ -34,7 +34,7 @@ const never = () => new Promise<{ accepted: boolean }>(() => {});
 function slow(accepted: boolean) {
   const check = async () => {
     check.runs += 1;
-    await delay(20);
+    await delay(60);
     return { accepted };
   };
   check.runs = 0;

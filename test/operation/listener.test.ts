@@ -6,39 +6,36 @@ import { sendRaw, statuses } from '../support/raw.ts';
 
 const LISTEN = { header_timeout: '1s', request_timeout: '1s', max_header_size: '2kb' };
 const GET = 'GET /open HTTP/1.1\r\nHost: x\r\n';
+const POST = 'POST /open HTTP/1.1\r\nHost: x\r\n';
+const TOKEN = 'POST /token HTTP/1.1\r\nHost: x\r\n';
+const FORM = 'Content-Type: application/x-www-form-urlencoded\r\n';
 
 describe('every limit and every malformed request has its status, and nothing behind it is executed', () => {
   const rows: [sentence: string, bytes: string, expected: number[], reached: number][] = [
     ['two requests in one go', `${GET}\r\n${GET}\r\n`, [200, 200], 2],
     ['headers that do not end', GET, [408], 0],
-    ['a body that does not end', 'POST /open HTTP/1.1\r\nHost: x\r\nContent-Length: 9\r\n\r\nabc', [408], 0],
-    [
-      'a form that does not end',
-      'POST /token HTTP/1.1\r\nHost: x\r\nContent-Type: application/x-www-form-urlencoded\r\nContent-Length: 9\r\n\r\nabc',
-      [408],
-      0,
-    ],
+    ['a body that does not end', `${POST}Content-Length: 9\r\n\r\nabc`, [408], 0],
+    ['a form that does not end', `${TOKEN}${FORM}Content-Length: 9\r\n\r\nabc`, [408], 0],
+    ['a body that does not end, after it was refused', `${TOKEN}Content-Length: 9\r\n\r\nabc`, [400], 0],
     ['headers over max_header_size', `${GET}X: ${'x'.repeat(3000)}\r\n\r\n`, [431], 0],
     ['no Host', 'GET /open HTTP/1.1\r\n\r\n', [400], 0],
+    ['no Host in HTTP/1.0', 'GET /open HTTP/1.0\r\n\r\n', [200], 1],
     ['two Hosts', `${GET}Host: y\r\n\r\n`, [400], 0],
-    [
-      'two Hosts at the token endpoint',
-      'POST /token HTTP/1.1\r\nHost: x\r\nHost: y\r\nContent-Length: 0\r\nConnection: close\r\n\r\n',
-      [400],
-      0,
-    ],
+    ['a Host that is none', `${GET.replace('Host: x', 'Host: a/b@c')}\r\n`, [400], 0],
+    ['two Hosts at the token endpoint', `${TOKEN}Host: y\r\nContent-Length: 0\r\n\r\n`, [400], 0],
     ['no HTTP at all', 'hello\r\n\r\n', [400], 0],
+    ['HTTP/0.9', 'GET /open HTTP/0.9\r\nHost: x\r\n\r\n', [400], 0],
     ['a space before the colon, and a request behind', `${GET}A : b\r\n\r\n${GET}\r\n`, [400], 0],
-    ['two lengths', 'POST /open HTTP/1.1\r\nHost: x\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\nab', [400], 0],
-    [
-      'a length and chunks',
-      'POST /open HTTP/1.1\r\nHost: x\r\nContent-Length: 1\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n',
-      [400],
-      0,
-    ],
+    ['two lengths', `${POST}Content-Length: 1\r\nContent-Length: 2\r\n\r\nab`, [400], 0],
+    ['a length and chunks', `${POST}Content-Length: 1\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n`, [400], 0],
+    ['another coding', `${POST}Transfer-Encoding: gzip, chunked\r\n\r\n0\r\n\r\n${GET}\r\n`, [400], 0],
+    ['another coding of a form', `${TOKEN}${FORM}Transfer-Encoding: gzip, chunked\r\n\r\n0\r\n\r\n`, [400], 0],
+    ['chunks in HTTP/1.0', `${POST.replace('1.1', '1.0')}Transfer-Encoding: chunked\r\n\r\n0\r\n\r\n`, [400], 0],
+    ['an unknown expectation', `${GET}Expect: x\r\nConnection: close\r\n\r\n`, [417], 0],
     ['CONNECT', 'CONNECT x:80 HTTP/1.1\r\nHost: x\r\n\r\n', [405], 0],
     ['a target with its host', 'GET http://x/open HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n', [400], 0],
     ['a raw backslash', 'GET /\\open HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n', [400], 0],
+    ['an unfinished chunk that is none', `${TOKEN}${FORM}Transfer-Encoding: chunked\r\n\r\nzz`, [400], 0],
   ];
   for (const [sentence, bytes, expected, reached] of rows) {
     test(sentence, async (context) => {
@@ -48,8 +45,20 @@ describe('every limit and every malformed request has its status, and nothing be
         upstreams: { api: { targets: [upstream.url] } },
         routes: [{ path: '/open', public: true, upstream: 'api' }],
       });
-      assert.deepEqual(statuses(await sendRaw(gateway, bytes, 2500)), expected);
+      const answer = await sendRaw(gateway, bytes, 2500);
+      assert.deepEqual(statuses(answer), expected);
       assert.equal(upstream.seen.length, reached);
+      const logged = gateway.records.filter(({ msg }) => msg === 'request');
+      assert.deepEqual(
+        logged.map(({ status }) => status),
+        expected,
+      );
+      const ids = [...answer.matchAll(/x-request-id: (.*)\r\n/gi)].map(([, id]) => id);
+      assert.deepEqual(
+        ids,
+        logged.map(({ request_id }) => request_id),
+      );
+      assert.equal(answer.split('{"').length - 1, expected.length, 'every answer is JSON');
     });
   }
 });
@@ -64,15 +73,37 @@ test('a Host behind very many headers is still the second one', async (context) 
   assert.equal(upstream.seen.length, 0);
 });
 
-test('requests that wait behind another one are logged when their connection ends', async (context) => {
-  const upstream = await startUpstream(context, () => {});
+test('a request that was sent ahead waits for its turn', async (context) => {
+  let begun = 0;
+  const upstream = await startUpstream(context, (_, response) => {
+    begun += 1;
+    setTimeout(() => response.end('{}'), 300);
+  });
   const gateway = await startGateway(context, {
     upstreams: { api: { targets: [upstream.url] } },
     routes: [{ path: '/open', public: true, upstream: 'api' }],
   });
-  await sendRaw(gateway, `${GET}\r\n`.repeat(30), 200);
+  const answer = sendRaw(gateway, `${GET}\r\n`.repeat(2));
   await delay(200);
-  assert.equal(gateway.records.filter(({ msg }) => msg === 'request').length, 30);
+  assert.equal(begun, 1);
+  assert.deepEqual(statuses(await answer), [200, 200]);
+});
+
+test('hundreds of requests in one go are all answered, in order', async (context) => {
+  const upstream = await startUpstream(context, (request, response) =>
+    response.end(`{"number":${request.url?.slice(6)}}`),
+  );
+  const gateway = await startGateway(context, {
+    upstreams: { api: { targets: [upstream.url] } },
+    routes: [{ path: '/open', public: true, upstream: 'api' }],
+  });
+  const numbers = Array.from({ length: 300 }, (_, index) => index);
+  const requests = numbers.map((number) => GET.replace('/open', `/open?${number}`)).join('\r\n');
+  const answer = await sendRaw(gateway, `${requests}\r\n`, 1000);
+  assert.deepEqual(
+    [...answer.matchAll(/"number":(\d+)/g)].map(([, number]) => Number(number)),
+    numbers,
+  );
 });
 
 test('the admin port tells metrics to who has the token, and health to everyone', async (context) => {

@@ -256,15 +256,6 @@ describe('an upstream that does not answer leaves the socket for the refusal', (
   });
 });
 
-test('what is no WebSocket upgrade is not tunnelled', async (t) => {
-  const { target, asked } = await echoUpstream(t);
-  const { port } = await gateway(t, { targets: [target] });
-  for (const request of [upgrade().replace('websocket', 'h2c'), upgrade().replace('GET', 'POST')]) {
-    assert.match(await new RawClient(t, port, request).all(), /upgrade_required$/);
-  }
-  assert.deepEqual(asked, []);
-});
-
 async function until(condition: () => boolean): Promise<void> {
   const deadline = performance.now() + 5_000;
   while (!condition()) {

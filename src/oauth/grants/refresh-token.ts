@@ -1,7 +1,7 @@
 import { GatewayError } from '../../errors.ts';
 import type { RefreshFamilies } from '../../tokens/refresh-families.ts';
 import type { UserStores } from '../../users/user-stores.ts';
-import { parameter } from '../form.ts';
+import { requiredParameter } from '../form.ts';
 import { requestedScope } from '../scope.ts';
 import type { Grant, Granted, GrantRequest } from './grant.ts';
 
@@ -17,10 +17,7 @@ export class RefreshTokenGrant implements Grant {
   }
 
   async authorize({ form, client }: GrantRequest): Promise<Granted> {
-    const presented = parameter(form, 'refresh_token');
-    if (presented === undefined) {
-      throw new GatewayError('invalid_request', { description: 'refresh_token is needed.' });
-    }
+    const presented = requiredParameter(form, 'refresh_token');
     const narrower = requestedScope(form);
     const use = { clientId: client.id, ...(narrower && { scope: narrower }) };
     const { grant: family, token } = await this.#families.use(presented, use, client.refresh);

@@ -1,0 +1,56 @@
+import type { IncomingMessage } from 'node:http';
+import { GatewayError } from '../errors.ts';
+import { singleHeader } from './single-header.ts';
+import { parseTarget, type Target } from './target.ts';
+
+/** What a request's head asks for. */
+export interface RequestHead {
+  /** The one Host header; HTTP/1.0 may leave it out. */
+  readonly host: string | undefined;
+  readonly target: Target;
+}
+
+/** RFC 9112 §3.2, RFC 3986 §3.2.2: a name or address, maybe with a port. */
+const HOST = /^(?:\[[0-9A-Fa-f:.]+\]|(?:[\w.~!$&'()*+,;=-]|%[0-9A-Fa-f]{2})*)(?::\d{0,5})?$/;
+
+/**
+ * Reads the head of a request, and refuses one that others on the way could understand in another way, or that asks for
+ * what nobody here does. It comes before everything else that looks at the request.
+ *
+ * @throws GatewayError `invalid_request`, `expectation_failed`
+ */
+export function readRequestHead(request: IncomingMessage): RequestHead {
+  refuseOtherVersions(request);
+  refuseOtherCodings(request);
+  refuseExpectations(request);
+  return { host: readHost(request), target: parseTarget(request.url ?? '') };
+}
+
+function refuseOtherVersions({ httpVersion }: IncomingMessage): void {
+  if (httpVersion !== '1.1' && httpVersion !== '1.0') throw refused('The only versions are HTTP/1.1 and HTTP/1.0.');
+}
+
+/** RFC 9112 §6.1. Node has refused requests that declare a length as well. */
+function refuseOtherCodings({ headers, httpVersion }: IncomingMessage): void {
+  const coding = headers['transfer-encoding'];
+  if (coding === undefined || (coding.toLowerCase() === 'chunked' && httpVersion === '1.1')) return;
+  throw refused('The only transfer coding is chunked, in HTTP/1.1.');
+}
+
+/** RFC 9110 §10.1.1. */
+function refuseExpectations({ headers }: IncomingMessage): void {
+  const { expect } = headers;
+  if (expect !== undefined && expect.toLowerCase() !== '100-continue') throw new GatewayError('expectation_failed');
+}
+
+function readHost({ rawHeaders, httpVersion }: IncomingMessage): string | undefined {
+  const host = singleHeader(rawHeaders, 'host');
+  if (host === undefined && httpVersion === '1.1') throw refused('There is no host header.');
+  if (host !== undefined && !HOST.test(host)) throw refused('The host header is no host.');
+  return host;
+}
+
+function refused(description: string): GatewayError {
+  // Where the request ends may be a matter of opinion, so that nothing behind it is read as another one.
+  return new GatewayError('invalid_request', { description, headers: { Connection: 'close' } });
+}
