@@ -13,6 +13,7 @@ import {
   parseDocument,
   visit,
   type YAMLError,
+  type YAMLMap,
 } from 'yaml';
 import type { Locate, Path } from './check.ts';
 import { ConfigError, type Problem } from './problem.ts';
@@ -118,6 +119,9 @@ export class Source {
     if (code === 'DUPLICATE_KEY') return `repeated key \`${/^["']?([\w.-]*)/.exec(rest)?.[1]}\``;
     if (code === 'MULTIPLE_DOCS') return 'a second document: the file holds one, without --- lines between';
     if (this.#text.startsWith('${', offset - 1)) return 'inside { } and [ ], a variable needs quotes around it';
+    if (/flow-(map|seq)-start at node end/.test(message)) {
+      return 'inside { } and [ ], a text with { or [ in it needs quotes around it';
+    }
     return `not valid YAML: ${message}`;
   }
 
@@ -138,6 +142,9 @@ export class Source {
       },
       Node: (_, node, ancestors) => {
         if (node.anchor) anchors.set(node.anchor, node);
+        if (isMap(node) && isPlaceholder(node)) {
+          refuse(node, `without quotes around it, \`{${node.items[0]?.key}}\` is a mapping`);
+        }
         if (isScalar(node) && typeof node.value === 'number' && !isExact(node.value)) {
           refuse(node, 'this number cannot be kept exactly; put it in quotes to keep it as text');
         }
@@ -179,6 +186,14 @@ function toStep(key: unknown, value: unknown): Step | undefined {
 
 function isUsableKey(key: Node): boolean {
   return isScalar(key) && key.value !== null && key.value !== '' && key.value !== '__proto__';
+}
+
+/** `{user.cn}` as YAML reads it: a mapping from user.cn to nothing. */
+function isPlaceholder({ flow, items }: YAMLMap): boolean {
+  const [pair] = items;
+  return (
+    flow === true && items.length === 1 && pair?.value === null && /^(user|token)\.[\w.-]+$/.test(String(pair.key))
+  );
 }
 
 function isExact(number: number): boolean {
