@@ -1,5 +1,5 @@
 #!/usr/bin/env node
-import { Command, CommanderError } from 'commander';
+import { Command, CommanderError, Option } from 'commander';
 import { BadConfiguration } from './commands/bad-configuration.ts';
 import { ConfigError } from './config/problem.ts';
 
@@ -29,6 +29,19 @@ program
   .command('hash')
   .description('read a password from standard input and print its argon2id hash, for users.yaml')
   .action(async () => (await import('./commands/hash.ts')).hash());
+
+program
+  .command('client')
+  .description('make clients')
+  .command('new')
+  .description('make a client: its entry for `clients` on standard output, its secret on standard error')
+  .option('--name <name>', 'for those who read the configuration')
+  .addOption(
+    new Option('--auth <method>', 'how it authenticates')
+      .choices(['none', 'client_secret_basic', 'client_secret_post', 'client_secret_jwt', 'private_key_jwt'])
+      .default('client_secret_basic'),
+  )
+  .action(async (options) => (await import('./commands/client.ts')).newClient(options));
 
 try {
   await program.parseAsync();

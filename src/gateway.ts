@@ -24,6 +24,7 @@ import { openStore } from './store/open.ts';
 import type { Store } from './store/store.ts';
 import { RefreshFamilies } from './tokens/refresh-families.ts';
 import { SigningKeys } from './tokens/signing-keys.ts';
+import { UsedOnce } from './tokens/used-once.ts';
 import { TokenVerifier } from './tokens/verify.ts';
 import { createUpgradeListener } from './upgrade.ts';
 import { HashPool } from './users/password-hash/hash-pool.ts';
@@ -141,10 +142,11 @@ function createRuntime(config: Config, log: Log, metrics: Metrics, resources: Re
   const limits = new LoginLimits(store, config.login_limits);
   const families = new RefreshFamilies(store);
   const tokens = new TokenVerifier(config.tokens, keys);
+  const usedAssertions = new UsedOnce(store, 'client-assertion');
   return {
     trustedProxies: trustedProxies(config.listen.trusted_proxies),
     logAccess: createAccessLog(log, metrics),
-    endpoints: createEndpoints({ config, users, hashes, limits, families, keys, tokens, log, metrics }),
+    endpoints: createEndpoints({ config, users, hashes, limits, families, keys, usedAssertions, tokens, log, metrics }),
     matcher: createMatcher(config.routes),
     guard: new Guard(tokens),
     upstreams: new Upstreams(config.upstreams),

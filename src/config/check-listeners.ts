@@ -1,7 +1,6 @@
-import { isIPv4 } from 'node:net';
 import type { Check } from './check.ts';
 import type { Position } from './schema.ts';
-import type { Endpoint } from './values.ts';
+import { type Endpoint, isLoopback } from './values.ts';
 
 export const checkListeners: Check = function* ({ listen, admin }, locate) {
   if (listen && listen.header_timeout > listen.request_timeout) {
@@ -9,7 +8,7 @@ export const checkListeners: Check = function* ({ listen, admin }, locate) {
     const message = 'the head of a request is a part of it: `header_timeout` may not exceed `request_timeout`';
     yield { position: locate(['listen', 'header_timeout']), message };
   }
-  if (admin && admin.token === '' && !isLoopback(admin.address)) {
+  if (admin && admin.token === '' && !isLoopback(admin.address.host ?? '')) {
     const message = 'an admin address that is not loopback needs a `token`';
     yield { position: locate(['admin', 'address']), message };
   }
@@ -19,10 +18,6 @@ export const checkListeners: Check = function* ({ listen, admin }, locate) {
     yield { position, message: '`listen` and `admin` need an address each' };
   }
 };
-
-function isLoopback({ host }: Endpoint): boolean {
-  return host === 'localhost' || host === '::1' || (host !== undefined && isIPv4(host) && host.startsWith('127.'));
-}
 
 function overlap(a: Endpoint, b: Endpoint): boolean {
   if (a.port !== b.port || a.port === 0) return false;

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { publicJwk } from './public-jwk.ts';
 import { section } from './section.ts';
 import {
   count,
@@ -8,6 +9,7 @@ import {
   hostName,
   optional,
   positiveDuration,
+  secureUrl,
   size,
   text,
   timeout,
@@ -128,8 +130,8 @@ const PASSWORD_HASH =
 export const client = section({
   id: text.regex(/^[\x21-\x39\x3b-\x7e]+$/, 'a client id is visible ASCII without a colon, so that it fits into Basic'),
   name: optional(text),
-  auth: z.enum(['none', 'client_secret_basic', 'client_secret_post'], {
-    error: 'expected none, client_secret_basic or client_secret_post',
+  auth: z.enum(['none', 'client_secret_basic', 'client_secret_post', 'client_secret_jwt', 'private_key_jwt'], {
+    error: 'expected none, client_secret_basic, client_secret_post, client_secret_jwt or private_key_jwt',
   }),
   secret_sha256: optional(
     z
@@ -138,6 +140,12 @@ export const client = section({
   ),
   secret_hash: optional(text.regex(PASSWORD_HASH, 'expected an argon2id or bcrypt hash: $argon2id$… or $2b$…')),
   secret: optional(text),
+  jwks: section({
+    keys: z
+      .array(publicJwk, { error: 'expected a list of public keys' })
+      .min(1, 'without a key, no assertion can be verified'),
+  }).optional(),
+  jwks_uri: optional(secureUrl),
   grants: z
     .array(z.enum(['password', 'refresh_token'], { error: 'expected password or refresh_token' }), {
       error: 'expected a list of grants: password, refresh_token',

@@ -87,6 +87,17 @@ export function url(schemes: readonly string[], { credentials = false, path = tr
   }, message);
 }
 
+/** Where keys come from: nobody on the way may replace them, so that clear text stays on this host. */
+export const secureUrl = url(['https', 'http']).refine(
+  (value) => !value.startsWith('http://') || !URL.canParse(value) || isLoopback(new URL(value).hostname),
+  'expected https://; http:// is for this host only, as in http://127.0.0.1',
+);
+
+/** `localhost`, `::1` (in brackets or not), and all of 127.0.0.0/8. */
+export function isLoopback(host: string): boolean {
+  return /^(localhost|::1|\[::1\])$/.test(host) || (isIPv4(host) && host.startsWith('127.'));
+}
+
 export interface Endpoint {
   /** Undefined for all interfaces. */
   readonly host: string | undefined;

@@ -2,6 +2,7 @@ import type { Context } from 'koa';
 import type { Config } from '../config/schema.ts';
 import { GatewayError } from '../errors.ts';
 import type { SigningKeys } from '../tokens/signing-keys.ts';
+import { assertionAlgorithms } from './client-authentication/assertion-keys.ts';
 import type { Endpoint } from './endpoint.ts';
 
 /** How long others may keep a document. Keys are published well before they sign, so this may be minutes. */
@@ -19,7 +20,8 @@ export function createJwksEndpoint(keys: SigningKeys): Endpoint {
 export function createMetadataEndpoint(config: Config): Endpoint {
   const { issuer, signing } = config.tokens;
   const methods = distinct(config.clients.map((client) => client.auth));
-  const at = (path: string) => new URL(path, issuer).href;
+  const signingAlgorithms = distinct(config.clients.flatMap(assertionAlgorithms));
+  const at = (path: string) => endpointUrl(issuer, path);
   const metadata = {
     issuer,
     token_endpoint: at(config.endpoints.token),
@@ -32,11 +34,21 @@ export function createMetadataEndpoint(config: Config): Endpoint {
     token_endpoint_auth_methods_supported: methods,
     revocation_endpoint_auth_methods_supported: methods,
     introspection_endpoint_auth_methods_supported: methods.filter((method) => method !== 'none'),
+    ...(signingAlgorithms.length > 0 && {
+      token_endpoint_auth_signing_alg_values_supported: signingAlgorithms,
+      revocation_endpoint_auth_signing_alg_values_supported: signingAlgorithms,
+      introspection_endpoint_auth_signing_alg_values_supported: signingAlgorithms,
+    }),
     scopes_supported: distinct(config.clients.flatMap((client) => client.scopes)),
     subject_types_supported: ['public'],
     id_token_signing_alg_values_supported: [signing.algorithm],
   };
   return (ctx) => answerDocument(ctx, metadata, 'application/json');
+}
+
+/** The URL of an endpoint: its path is the whole path, that of the issuer is not put before it. */
+export function endpointUrl(issuer: string, path: string): string {
+  return new URL(path, issuer).href;
 }
 
 /**

@@ -1,17 +1,18 @@
 import type { Config } from '../config/schema.ts';
 import type { LoginLimits } from '../limits/login-limits.ts';
-import type { Log } from '../observe/log.ts';
+import { describeCause, type Log } from '../observe/log.ts';
 import { createLoginEvents } from '../observe/login-events.ts';
 import type { Metrics } from '../observe/metrics.ts';
 import { TokenMint } from '../tokens/mint.ts';
 import type { RefreshFamilies } from '../tokens/refresh-families.ts';
 import type { SigningKeys } from '../tokens/signing-keys.ts';
+import type { UsedOnce } from '../tokens/used-once.ts';
 import type { TokenVerifier } from '../tokens/verify.ts';
 import type { HashVerifier } from '../users/password-hash/hash-pool.ts';
 import type { UserStores } from '../users/user-stores.ts';
 import { ClientAuthentication } from './client-authentication/authenticate.ts';
 import { allowOrigins } from './cors.ts';
-import { createJwksEndpoint, createMetadataEndpoint, metadataPaths } from './documents.ts';
+import { createJwksEndpoint, createMetadataEndpoint, endpointUrl, metadataPaths } from './documents.ts';
 import type { Endpoint } from './endpoint.ts';
 import { PasswordGrant } from './grants/password.ts';
 import { RefreshTokenGrant } from './grants/refresh-token.ts';
@@ -26,6 +27,7 @@ export interface EndpointParts {
   readonly limits: LoginLimits;
   readonly families: RefreshFamilies;
   readonly keys: SigningKeys;
+  readonly usedAssertions: UsedOnce;
   readonly tokens: TokenVerifier;
   readonly log: Log;
   readonly metrics: Metrics;
@@ -33,9 +35,9 @@ export interface EndpointParts {
 
 /** All that the gateway answers itself, by path. */
 export function createEndpoints(parts: EndpointParts): ReadonlyMap<string, Endpoint> {
-  const { config, hashes, limits, families, keys, tokens } = parts;
+  const { config, families, keys, tokens } = parts;
   const { token, revoke, introspect, jwks, cors_origins: origins } = config.endpoints;
-  const clients = new ClientAuthentication(config.clients, limits, hashes);
+  const clients = createClientAuthentication(parts);
   const metadata = allowOrigins(origins, 'GET', createMetadataEndpoint(config));
   return new Map([
     ...metadataPaths(config.tokens.issuer).map((path) => [path, metadata] as const),
@@ -44,6 +46,24 @@ export function createEndpoints(parts: EndpointParts): ReadonlyMap<string, Endpo
     [revoke, allowOrigins(origins, 'POST', createRevocationEndpoint({ clients, families }))],
     [introspect, allowOrigins(origins, 'POST', createIntrospectionEndpoint({ clients, tokens }))],
   ]);
+}
+
+function createClientAuthentication({
+  config,
+  limits,
+  hashes,
+  usedAssertions,
+  log,
+}: EndpointParts): ClientAuthentication {
+  const { issuer } = config.tokens;
+  return new ClientAuthentication({
+    clients: config.clients,
+    limits,
+    hashes,
+    audiences: [issuer, endpointUrl(issuer, config.endpoints.token)],
+    usedAssertions,
+    onKeysFailure: ({ id }, cause) => log.warn({ client: id, cause: describeCause(cause) }, 'client keys not fetched'),
+  });
 }
 
 function createToken(parts: EndpointParts, clients: ClientAuthentication): Endpoint {

@@ -1,4 +1,4 @@
-import type { Log } from './log.ts';
+import { describeCause, type Log } from './log.ts';
 import type { Metrics } from './metrics.ts';
 
 /** What is known of a request once it is over. Never a query, a header or a body: those hold secrets. */
@@ -40,7 +40,7 @@ export function createAccessLog(log: Log, metrics: Metrics): (request: AnsweredR
         subject: request.subject,
         error: request.error,
         outcome: request.outcome,
-        cause: describe(request.cause),
+        cause: describeCause(request.cause),
       },
       'request',
     );
@@ -49,12 +49,4 @@ export function createAccessLog(log: Log, metrics: Metrics): (request: AnsweredR
 
 function usualMethod(method: string | undefined): string {
   return method !== undefined && /^(GET|HEAD|POST|PUT|PATCH|DELETE|OPTIONS)$/.test(method) ? method : 'other';
-}
-
-/** An error and what caused it, a line: class, code and message, without stacks. What is no error may hold anything. */
-function describe(cause: unknown): string | undefined {
-  if (!(cause instanceof Error)) return undefined;
-  const code = 'code' in cause && cause.code !== undefined ? ` ${String(cause.code)}` : '';
-  const deeper = describe(cause.cause);
-  return `${cause.name}${code}: ${cause.message}${deeper === undefined ? '' : `; ${deeper}`}`;
 }

@@ -20,3 +20,11 @@ export function createLog(config: LogConfig, destination: DestinationStream = st
 function stdout({ format }: LogConfig): DestinationStream {
   return format === 'pretty' ? prettyStream({ destination: 1 }) : pino.destination({ dest: 1, sync: false });
 }
+
+/** An error and what caused it, a line: class, code and message, without stacks. What is no error may hold anything, and is left out. */
+export function describeCause(cause: unknown): string | undefined {
+  if (!(cause instanceof Error)) return undefined;
+  const code = 'code' in cause && cause.code !== undefined ? ` ${String(cause.code)}` : '';
+  const deeper = describeCause(cause.cause);
+  return `${cause.name}${code}: ${cause.message}${deeper === undefined ? '' : `; ${deeper}`}`;
+}

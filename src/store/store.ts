@@ -1,5 +1,5 @@
 /**
- * What is kept between requests: refresh-token families, login attempts, signing keys.
+ * What is kept between requests: refresh-token families, login attempts, used assertions, signing keys.
  *
  * A store does one thing: it runs scripts. Every change that takes more than one step is one script, so it is
  * atomic on one gateway and on many that share a Redis.

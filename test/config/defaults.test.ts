@@ -38,6 +38,8 @@ const defaults: readonly [key: string, value: unknown][] = [
   ['clients.0.secret_sha256', undefined],
   ['clients.0.secret_hash', undefined],
   ['clients.0.secret', undefined],
+  ['clients.0.jwks', undefined],
+  ['clients.0.jwks_uri', undefined],
   ['clients.0.default_scopes', []],
   ['clients.0.id_token', false],
   ['clients.0.access_token_ttl', undefined],

@@ -7,6 +7,7 @@ import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { describe, type TestContext, test } from 'node:test';
 import { setTimeout as delay } from 'node:timers/promises';
+import { CLI, postern } from '../support/cli.ts';
 import {
   login,
   PASSWORD,
@@ -16,8 +17,6 @@ import {
   startUpstream,
   writeConfiguration,
 } from '../support/gateway.ts';
-
-const CLI = `${process.cwd()}/build/src/cli.js`;
 
 interface ServedGateway {
   readonly url: string;
@@ -46,21 +45,6 @@ async function serve(context: TestContext, settings: Settings): Promise<ServedGa
   });
   const { address, admin } = await listening;
   return { url: `http://${address}`, adminUrl: `http://${admin}`, process: child, lines };
-}
-
-/** Runs the command line to its end. */
-async function postern(args: readonly string[], input = ''): Promise<{ code: number; stdout: string; stderr: string }> {
-  const child = spawn(process.execPath, [CLI, ...args]);
-  let [stdout, stderr] = ['', ''];
-  child.stdout.on('data', (chunk) => {
-    stdout += chunk;
-  });
-  child.stderr.on('data', (chunk) => {
-    stderr += chunk;
-  });
-  child.stdin.end(input);
-  const [code] = await once(child, 'close');
-  return { code, stdout, stderr };
 }
 
 describe('SIGTERM', () => {
@@ -164,6 +148,7 @@ describe('the exit code', () => {
     ['2 for users that cannot be read', ['serve', noUsers], 2, /^$/, /gone\.yaml/],
     ['2 for a file that does not exist', ['check', '/nonexistent.yaml'], 2, /^$/, /nonexistent/],
     ['2 for an unknown command', ['fly'], 2, /^$/, /fly/],
+    ['2 for a method that clients cannot be made for', ['client', 'new', '--auth', 'x'], 2, /^$/, /private_key_jwt/],
     ['2 for an unknown option', ['check', '--fly', good], 2, /^$/, /--fly/],
     ['0 for help', ['--help'], 0, /serve/, /^$/],
   ];

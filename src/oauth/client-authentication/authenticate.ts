@@ -3,26 +3,41 @@ import { GatewayError } from '../../errors.ts';
 import type { LoginLimits } from '../../limits/login-limits.ts';
 import type { HashVerifier } from '../../users/password-hash/hash-pool.ts';
 import { parameter } from '../form.ts';
-import { clientSecretBasic } from './client-secret-basic.ts';
-import { clientSecretPost } from './client-secret-post.ts';
+import { type AssertionParts, createClientAssertion } from './client-assertion.ts';
+import { createClientSecretBasic } from './client-secret-basic.ts';
+import { createClientSecretPost } from './client-secret-post.ts';
 import type { Attempt, AuthenticationMethod, ClientEvidence } from './method.ts';
 import { none } from './none.ts';
 
-const METHODS: readonly AuthenticationMethod[] = [clientSecretBasic, clientSecretPost, none];
+export interface ClientAuthenticationParts extends AssertionParts {
+  readonly limits: LoginLimits;
+  readonly hashes: HashVerifier;
+}
 
 /** Finds out which client a request comes from, and makes it prove that (RFC 6749 §2.3). */
 export class ClientAuthentication {
   readonly #clients: ReadonlyMap<string, ClientConfig>;
-  /** Stands in for a client that does not exist, so that finding this out takes as long. */
-  readonly #decoy: ClientConfig | undefined;
+  /**
+   * They stand in for a client that does not exist, so that finding this out takes as long; the costliest first. Keys
+   * that have to be fetched are left out: that they are out is no concern of a client that is not there.
+   */
+  readonly #decoys: readonly ClientConfig[];
   readonly #limits: LoginLimits;
-  readonly #hashes: HashVerifier;
+  readonly #methods: readonly AuthenticationMethod[];
 
-  constructor(clients: readonly ClientConfig[], limits: LoginLimits, hashes: HashVerifier) {
+  constructor(parts: ClientAuthenticationParts) {
+    const { clients, limits, hashes } = parts;
     this.#clients = new Map(clients.map((client) => [client.id, client]));
-    this.#decoy = clients.find((client) => client.secret_hash !== undefined) ?? clients[0];
+    const decoys = clients.filter(({ jwks_uri }) => jwks_uri === undefined);
+    const isCostly = ({ secret_hash }: ClientConfig) => secret_hash !== undefined;
+    this.#decoys = [...decoys.filter(isCostly), ...decoys.filter((client) => !isCostly(client))];
     this.#limits = limits;
-    this.#hashes = hashes;
+    this.#methods = [
+      createClientSecretBasic(hashes),
+      createClientSecretPost(hashes),
+      createClientAssertion(parts),
+      none,
+    ];
   }
 
   /**
@@ -30,32 +45,51 @@ export class ClientAuthentication {
    * missing, wrong, or not of the client's one registered method.
    */
   async authenticate(evidence: ClientEvidence, address: string): Promise<ClientConfig> {
-    const attempt = singleAttempt(evidence);
+    const attempt = this.#singleAttempt(evidence);
     if (attempt === undefined) throw invalidClient(evidence);
     const client = this.#find(attempt);
     refuseOtherClientId(evidence, attempt);
     this.#limits.refuseLockedClient(client?.id, address);
-    if (client && (await this.#isProven(attempt, client))) return client;
-    if (!client && this.#decoy) await attempt.proves(this.#decoy, this.#hashes);
+    const refusal = await this.#refusal(attempt, client);
+    if (client && refusal === undefined) return client;
     await this.#limits.countRefusedClient(client?.id, address);
-    throw invalidClient(evidence);
+    throw invalidClient(evidence, refusal);
+  }
+
+  #singleAttempt(evidence: ClientEvidence): Attempt | undefined {
+    const attempts = this.#methods.map((method) => method(evidence)).filter((attempt) => attempt !== undefined);
+    if (attempts.length > 1) {
+      throw new GatewayError('invalid_request', { description: 'The client authenticated in more than one way.' });
+    }
+    return attempts[0];
   }
 
   #find(attempt: Attempt): ClientConfig | undefined {
     return attempt.clientIds.map((id) => this.#clients.get(id)).find((client) => client !== undefined);
   }
 
-  async #isProven(attempt: Attempt, client: ClientConfig): Promise<boolean> {
-    return (await attempt.proves(client, this.#hashes)) && client.auth === attempt.method;
+  /** Why the attempt is refused, for the log; undefined for a proof by the client's registered method. */
+  async #refusal(attempt: Attempt, client: ClientConfig | undefined): Promise<Error | undefined> {
+    const doubt = await doubtAbout(attempt, client ?? this.#decoyFor(attempt));
+    if (client === undefined) return new Error('no client has this id');
+    const { id, auth } = client;
+    if (!attempt.methods.includes(auth)) return new Error(`client ${id} is registered for ${auth}`);
+    return doubt && new Error(`client ${id} did not prove itself`, { cause: doubt });
+  }
+
+  #decoyFor({ methods }: Attempt): ClientConfig | undefined {
+    return this.#decoys.find(({ auth }) => methods.includes(auth)) ?? this.#decoys[0];
   }
 }
 
-function singleAttempt(evidence: ClientEvidence): Attempt | undefined {
-  const attempts = METHODS.map((method) => method(evidence)).filter((attempt) => attempt !== undefined);
-  if (attempts.length > 1) {
-    throw new GatewayError('invalid_request', { description: 'The client authenticated in more than one way.' });
+async function doubtAbout(attempt: Attempt, client: ClientConfig | undefined): Promise<Error | undefined> {
+  try {
+    const proven = client !== undefined && (await attempt.proves(client));
+    return proven ? undefined : new Error('the secret is wrong');
+  } catch (error) {
+    if (error instanceof GatewayError && error.code === 'invalid_client') return error;
+    throw error;
   }
-  return attempts[0];
 }
 
 /** A `client_id` in the body beside another method has to name the same client. */
@@ -66,7 +100,8 @@ function refuseOtherClientId({ form }: ClientEvidence, attempt: Attempt): void {
 }
 
 /** RFC 6749 §5.2: the challenge is for a client that tried the Authorization header. */
-function invalidClient({ authorization }: ClientEvidence): GatewayError {
+function invalidClient({ authorization }: ClientEvidence, cause?: Error): GatewayError {
   const tried = authorization !== undefined && /^basic(?: |$)/i.test(authorization);
-  return new GatewayError('invalid_client', tried ? { headers: { 'WWW-Authenticate': 'Basic realm="postern"' } } : {});
+  const challenge = tried ? { headers: { 'WWW-Authenticate': 'Basic realm="postern"' } } : {};
+  return new GatewayError('invalid_client', { ...challenge, cause });
 }

@@ -1,4 +1,6 @@
-import type { Attempt, AuthenticationMethod } from './method.ts';
+import type { ClientConfig } from '../../config/schema.ts';
+import type { HashVerifier } from '../../users/password-hash/hash-pool.ts';
+import type { AuthenticationMethod } from './method.ts';
 import { isSecretOf } from './secret.ts';
 
 const BASIC = /^basic +([A-Za-z0-9+/]+={0,2}) *$/i;
@@ -7,21 +9,25 @@ const BASIC = /^basic +([A-Za-z0-9+/]+={0,2}) *$/i;
  * `Authorization: Basic`. RFC 6749 §2.3.1 has id and secret form-encoded before they are joined, but most clients send
  * them raw, so both readings are tried.
  */
-export const clientSecretBasic: AuthenticationMethod = ({ authorization = '' }): Attempt | undefined => {
-  if (!/^basic(?: |$)/i.test(authorization)) return undefined;
-  const readings = readBasic(authorization);
-  return {
-    method: 'client_secret_basic',
-    clientIds: readings.map(({ id }) => id),
-    async proves(client, hashes) {
-      let proven = false;
-      for (const { id, secret } of readings) {
-        if ((await isSecretOf(client, secret, hashes)) && id === client.id) proven = true;
-      }
-      return proven;
-    },
+export function createClientSecretBasic(hashes: HashVerifier): AuthenticationMethod {
+  return ({ authorization = '' }) => {
+    if (!/^basic(?: |$)/i.test(authorization)) return undefined;
+    const readings = readBasic(authorization);
+    return {
+      methods: ['client_secret_basic'],
+      clientIds: readings.map(({ id }) => id),
+      proves: (client) => isAnyOf(readings, client, hashes),
+    };
   };
-};
+}
+
+async function isAnyOf(readings: readonly Credentials[], client: ClientConfig, hashes: HashVerifier): Promise<boolean> {
+  let proven = false;
+  for (const { id, secret } of readings) {
+    if ((await isSecretOf(client, secret, hashes)) && id === client.id) proven = true;
+  }
+  return proven;
+}
 
 interface Credentials {
   readonly id: string;

@@ -1,5 +1,4 @@
 import type { ClientConfig } from '../../config/schema.ts';
-import type { HashVerifier } from '../../users/password-hash/hash-pool.ts';
 import type { Form } from '../form.ts';
 
 /** What a request shows of who sends it. */
@@ -8,14 +7,20 @@ export interface ClientEvidence {
   readonly form: Form;
 }
 
-/** A try to authenticate by one method. */
+/** A try to authenticate. */
 export interface Attempt {
-  readonly method: ClientConfig['auth'];
+  /** The methods that the evidence is good for: the client has to be registered for one of them. */
+  readonly methods: readonly ClientConfig['auth'][];
   /** Who the client may be: more than one where an id can be read in two ways. */
   readonly clientIds: readonly string[];
-  /** Whether the request proves to come from this client. Costs the same whether it does or not. */
-  proves(client: ClientConfig, hashes: HashVerifier): boolean | Promise<boolean>;
+  /**
+   * Whether the request proves to come from this client. Costs the same whether it does or not.
+   *
+   * @throws GatewayError `invalid_client` where the log can be told why it does not, `temporarily_unavailable` where that
+   * cannot be found out.
+   */
+  proves(client: ClientConfig): boolean | Promise<boolean>;
 }
 
-/** One way for a client to authenticate: finds its evidence in a request, or nothing. */
+/** One way for a client to authenticate: finds its evidence in a request, or nothing. @throws GatewayError `invalid_request`. */
 export type AuthenticationMethod = (evidence: ClientEvidence) => Attempt | undefined;
