@@ -1,0 +1,88 @@
+import {
+  type CryptoKey,
+  createLocalJWKSet,
+  createRemoteJWKSet,
+  customFetch,
+  errors,
+  type FlattenedJWSInput,
+  type JWSHeaderParameters,
+  type JWTVerifyGetKey,
+  type LocalJWKSet,
+} from 'jose';
+import { GatewayError, unavailable } from '../errors.ts';
+import { type FetchInit, fetchDocument } from './fetch-document.ts';
+
+const TIMEOUT_MS = 2000;
+/** How long keys are used before they are fetched again. */
+const FRESH_MS = 10 * 60_000;
+/** How long keys are used before a token that names none of them has them fetched again. */
+const COOLDOWN_MS = 30_000;
+/** How long a failed fetch is answered for, before there is another one. */
+const RETRY_AFTER_MS = 5000;
+/** How long keys are used on while they cannot be fetched again. */
+const KEPT_MS = 60 * 60_000;
+
+/**
+ * Finds a token's key among those behind a `jwks_uri` (RFC 7517 §5). They are fetched when a token needs them, once
+ * however many tokens do. jose keeps them fresh; what it lacks is here: a failure is remembered, and good keys outlive it.
+ *
+ * What it returns throws GatewayError `temporarily_unavailable` when the keys cannot be had, and an error of jose's when
+ * they are there, but the token's is not among them.
+ *
+ * @param onFailure told why, each time that keys could not be fetched; as long as older ones do, nobody else is.
+ */
+export function remoteKeys(url: string, onFailure: (cause: unknown) => void): JWTVerifyGetKey<CryptoKey> {
+  const source = new KeySource(onFailure);
+  const find = createRemoteJWKSet(new URL(url), {
+    timeoutDuration: TIMEOUT_MS,
+    cacheMaxAge: FRESH_MS,
+    cooldownDuration: COOLDOWN_MS,
+    [customFetch]: (href, init) => source.fetch(href, init),
+  });
+  return async (header, token) => {
+    try {
+      return await find(header, token);
+    } catch (error) {
+      if (error instanceof GatewayError) return source.findKept(header, token, error);
+      // What is neither an outage nor a verdict of jose's is a published key that is none.
+      throw error instanceof errors.JOSEError ? error : unavailable(error);
+    }
+  };
+}
+
+class KeySource {
+  readonly #onFailure: (cause: unknown) => void;
+  #kept: { readonly find: LocalJWKSet; readonly fetchedAtMs: number } | undefined;
+  #failure: { readonly error: GatewayError; readonly atMs: number } | undefined;
+
+  constructor(onFailure: (cause: unknown) => void) {
+    this.#onFailure = onFailure;
+  }
+
+  async fetch(url: string, init: FetchInit): Promise<Response> {
+    if (this.#failure && isWithin(RETRY_AFTER_MS, this.#failure.atMs)) throw this.#failure.error;
+    try {
+      const document = await fetchDocument(url, init);
+      this.#kept = { find: createLocalJWKSet(JSON.parse(document)), fetchedAtMs: Date.now() };
+      return new Response(document);
+    } catch (cause) {
+      this.#failure = { error: unavailable(cause), atMs: Date.now() };
+      this.#onFailure(cause);
+      throw this.#failure.error;
+    }
+  }
+
+  /** A token that names none of the kept keys may well name one that is newer: there is no verdict on it. */
+  async findKept(header: JWSHeaderParameters, token: FlattenedJWSInput, outage: GatewayError): Promise<CryptoKey> {
+    if (!this.#kept || !isWithin(KEPT_MS, this.#kept.fetchedAtMs)) throw outage;
+    try {
+      return await this.#kept.find(header, token);
+    } catch (error) {
+      throw error instanceof errors.JWKSNoMatchingKey ? outage : error;
+    }
+  }
+}
+
+function isWithin(durationMs: number, sinceMs: number): boolean {
+  return Date.now() < sinceMs + durationMs;
+}
