@@ -10,7 +10,7 @@ import { trustedProxies } from './limits/client-address.ts';
 import { LoginLimits } from './limits/login-limits.ts';
 import { Listener } from './listener.ts';
 import { createEndpoints } from './oauth/endpoints.ts';
-import { createAccessLog } from './observe/access-log.ts';
+import { createAccessLog, describeCause } from './observe/access-log.ts';
 import { AdminListener } from './observe/admin-listener.ts';
 import { createLog, type Log } from './observe/log.ts';
 import { createMetrics, type Metrics } from './observe/metrics.ts';
@@ -24,7 +24,7 @@ import { openStore } from './store/open.ts';
 import type { Store } from './store/store.ts';
 import { RefreshFamilies } from './tokens/refresh-families.ts';
 import { SigningKeys } from './tokens/signing-keys.ts';
-import { TokenVerifier } from './tokens/verify.ts';
+import { createTokenVerifier } from './tokens/verify.ts';
 import { createUpgradeListener } from './upgrade.ts';
 import { HashPool } from './users/password-hash/hash-pool.ts';
 import { hashProblem } from './users/password-hash/schemes.ts';
@@ -133,7 +133,9 @@ function createRuntime(config: Config, log: Log, metrics: Metrics, resources: Re
   const { hashes, users, store, keys } = resources;
   const limits = new LoginLimits(store, config.login_limits);
   const families = new RefreshFamilies(store);
-  const tokens = new TokenVerifier(config.tokens, keys);
+  const tokens = createTokenVerifier(config, keys, (issuer, cause) => {
+    log.warn({ issuer, cause: describeCause(cause) }, 'keys of a trusted issuer not fetched');
+  });
   return {
     trustedProxies: trustedProxies(config.listen.trusted_proxies),
     logAccess: createAccessLog(log, metrics),

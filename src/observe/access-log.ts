@@ -38,7 +38,7 @@ export function createAccessLog(log: Log, metrics: Metrics): (request: AnsweredR
         subject: request.subject,
         error: request.error,
         outcome: request.outcome,
-        cause: describe(request.cause),
+        cause: describeCause(request.cause),
       },
       'request',
     );
@@ -50,10 +50,11 @@ function usualMethod(method: string): string {
 }
 
 /** An error and what caused it, a line: class, code and message, without stacks. */
-function describe(cause: unknown): string | undefined {
+export function describeCause(cause: unknown): string | undefined {
   if (cause === undefined) return undefined;
   if (!(cause instanceof Error)) return String(cause);
   const code = 'code' in cause ? ` ${String(cause.code)}` : '';
-  const deeper = describe(cause.cause);
+  const deeper =
+    cause instanceof AggregateError ? cause.errors.map(describeCause).join(', ') : describeCause(cause.cause);
   return `${cause.name}${code}: ${cause.message}${deeper === undefined ? '' : `; ${deeper}`}`;
 }
