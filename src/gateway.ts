@@ -53,6 +53,7 @@ const unusableSecretHashes: Check = ({ clients = [] }, locate) =>
  * @throws Error when a file that the configuration names cannot be used.
  */
 export async function createGateway(config: Config, log: Log = createLog(config.log)): Promise<Gateway> {
+  for (const { position, message, code } of config.warnings) log.warn({ ...position, code }, message);
   const hashes = new HashPool(config.login_limits);
   const onProblem = (error: Error) => log.warn({ cause: error.message }, 'users file not read again');
   const users = await openUserStores(config.users, config.directory, hashes, onProblem);

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import type { Warning } from './problem.ts';
 import { section } from './section.ts';
 import {
   count,
@@ -318,10 +319,11 @@ export type UpstreamConfig = z.output<typeof upstream>;
 export type RouteConfig = z.output<typeof route> & { readonly at: Position };
 export type LogConfig = z.output<typeof log>;
 
-/** A gateway.yaml that holds no problem. */
+/** A gateway.yaml that holds no mistake. */
 export interface Config {
   /** The folder of gateway.yaml: paths in it are relative to it. */
   readonly directory: string;
+  readonly warnings: readonly Warning[];
   readonly listen: ListenConfig;
   readonly admin: AdminConfig;
   readonly store: StoreConfig;

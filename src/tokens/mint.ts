@@ -33,9 +33,10 @@ export class TokenMint {
    * that routes expect of our tokens.
    */
   accessToken(grant: TokenGrant, ttlMs: number): Promise<string> {
+    const mapped = fillTemplates(this.#config.claims as Record<string, Template>, grant.attributes);
     const claims = {
-      ...fillTemplates(this.#config.claims as Record<string, Template>, grant.attributes),
-      sub: grant.subject,
+      ...mapped,
+      sub: accessTokenSubject(mapped.sub, grant.subject),
       client_id: grant.clientId,
       scope: grant.scope.join(' '),
       auth_time: grant.authTime,
@@ -69,4 +70,13 @@ export class TokenMint {
       .setExpirationTime(issuedAt + Math.ceil(token.ttlMs / 1000))
       .sign(signing.privateKey);
   }
+}
+
+/** Text, as RFC 7519 §4.1.2 wants it, unless the operator maps `sub: { value: … }` for APIs that read `sub.value`. */
+function accessTokenSubject(mapped: unknown, subject: string): unknown {
+  if (typeof mapped !== 'object' || mapped === null) return subject;
+  const { value } = mapped as { value?: unknown };
+  // A list or a mapping would read the same for many users.
+  const isUsable = (typeof value === 'string' && value !== '') || typeof value === 'number';
+  return { value: isUsable ? String(value) : subject };
 }

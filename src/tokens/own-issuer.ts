@@ -37,7 +37,7 @@ export class OwnIssuer implements TokenIssuer {
 
   read(claims: JWTPayload): VerifiedToken {
     const { client_id: clientId, scope = '' } = claims;
-    const subject = textClaim(claims.sub, 'sub');
+    const subject = textClaim(subjectOf(claims.sub), 'sub');
     if (typeof scope !== 'string') throw new errors.JWTInvalid('the claim scope is not a text');
     return {
       subject,
@@ -46,4 +46,9 @@ export class OwnIssuer implements TokenIssuer {
       claims: { ...claims, sub: subject },
     };
   }
+}
+
+/** Ours may have `sub: { value: … }` instead of the text of RFC 7519 §4.1.2: see `tokens.claims`. */
+function subjectOf(sub: unknown): unknown {
+  return typeof sub === 'object' && sub !== null && 'value' in sub ? sub.value : sub;
 }

@@ -90,7 +90,7 @@ for (const [key, value] of defaults) {
 /** What the minimal file itself says. */
 const GIVEN = ['tokens.issuer', 'tokens.audience', 'clients.0.id', 'clients.0.auth', 'clients.0.grants']
   .concat(['clients.0.scopes', 'users.staff', 'upstreams.travel.targets', 'routes.0.path', 'routes.0.upstream'])
-  .concat(['routes.0.at', 'directory']);
+  .concat(['routes.0.at', 'directory', 'warnings']);
 
 test('the table has every default', () => {
   const known = [...GIVEN, ...defaults.map(([key]) => key)];
