@@ -12,7 +12,7 @@ import { Listener } from './listener.ts';
 import { createEndpoints } from './oauth/endpoints.ts';
 import { createAccessLog } from './observe/access-log.ts';
 import { AdminListener } from './observe/admin-listener.ts';
-import { createLog, type Log } from './observe/log.ts';
+import { createLog, describeCause, type Log } from './observe/log.ts';
 import { createMetrics, type Metrics } from './observe/metrics.ts';
 import { Tunnels } from './proxy/tunnel.ts';
 import { Upstreams } from './proxy/upstreams.ts';
@@ -25,7 +25,7 @@ import type { Store } from './store/store.ts';
 import { RefreshFamilies } from './tokens/refresh-families.ts';
 import { SigningKeys } from './tokens/signing-keys.ts';
 import { UsedOnce } from './tokens/used-once.ts';
-import { TokenVerifier } from './tokens/verify.ts';
+import { createTokenVerifier } from './tokens/verify.ts';
 import { createUpgradeListener } from './upgrade.ts';
 import { HashPool } from './users/password-hash/hash-pool.ts';
 import { hashProblem } from './users/password-hash/schemes.ts';
@@ -54,6 +54,7 @@ const unusableSecretHashes: Check = ({ clients = [] }, locate) =>
  * @throws Error when a file that the configuration names cannot be used.
  */
 export async function createGateway(config: Config, log: Log = createLog(config.log)): Promise<Gateway> {
+  for (const { position, message, code } of config.warnings) log.warn({ ...position, code }, message);
   const hashes = new HashPool(config.login_limits);
   const onProblem = (error: Error) => log.warn({ cause: error.message }, 'users file not read again');
   const users = await openUserStores(config.users, config.directory, hashes, onProblem);
@@ -141,8 +142,10 @@ function createRuntime(config: Config, log: Log, metrics: Metrics, resources: Re
   const { hashes, users, store, keys } = resources;
   const limits = new LoginLimits(store, config.login_limits);
   const families = new RefreshFamilies(store);
-  const tokens = new TokenVerifier(config.tokens, keys);
   const usedAssertions = new UsedOnce(store, 'client-assertion');
+  const tokens = createTokenVerifier(config, keys, (issuer, cause) => {
+    log.warn({ issuer, cause: describeCause(cause) }, 'keys of a trusted issuer not fetched');
+  });
   return {
     trustedProxies: trustedProxies(config.listen.trusted_proxies),
     logAccess: createAccessLog(log, metrics),

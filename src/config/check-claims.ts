@@ -1,6 +1,7 @@
 import type { Check, Locate, Path } from './check.ts';
 import { placeholderProblem } from './placeholder.ts';
-import type { Problem } from './problem.ts';
+import type { Problem, Warning } from './problem.ts';
+import type { Position } from './schema.ts';
 
 /** Those that the gateway itself vouches for. */
 const RESERVED = new Set(
@@ -12,12 +13,33 @@ const RESERVED = new Set(
 export const checkClaims: Check = function* ({ tokens }, locate) {
   for (const key of ['claims', 'id_token_claims'] as const) {
     const path = ['tokens', key];
-    for (const name of Object.keys(tokens?.[key] ?? {}).filter((claim) => RESERVED.has(claim))) {
-      yield { position: locate([...path, name], 'key'), message: `the gateway sets the claim \`${name}\` itself` };
+    for (const [name, value] of Object.entries(tokens?.[key] ?? {}).filter(([claim]) => RESERVED.has(claim))) {
+      const position = locate([...path, name], 'key');
+      if (key === 'claims' && name === 'sub') yield checkSubject(value, position);
+      else yield { position, message: `the gateway sets the claim \`${name}\` itself` };
     }
     yield* checkTemplates(tokens?.[key], path, locate);
   }
 };
+
+/** `sub: { value: … }`, which APIs from before RFC 7519 read, with one attribute of the user and nothing else. */
+function checkSubject(sub: unknown, position: Position): Problem | Warning {
+  if (!isOneValue(sub)) {
+    return {
+      position,
+      message: 'the gateway sets the claim `sub` itself; only `sub: { value: "{user.username}" }` may be set',
+    };
+  }
+  const message = 'RFC 7519 wants `sub` to be a text: most libraries refuse tokens in which it is a mapping';
+  return { position, message, severity: 'warning', code: 'sub-not-a-string' };
+}
+
+function isOneValue(sub: unknown): boolean {
+  if (typeof sub !== 'object' || sub === null) return false;
+  const [[name, value] = [], ...others] = Object.entries(sub);
+  if (name !== 'value' || typeof value !== 'string' || others.length > 0) return false;
+  return /^\{user\.[^{}]+\}$/.test(value);
+}
 
 function* checkTemplates(value: unknown, path: Path, locate: Locate): Iterable<Problem> {
   if (typeof value === 'string') {

@@ -1,6 +1,6 @@
 import type { Check, Locate } from './check.ts';
 import type { Problem } from './problem.ts';
-import type { RouteConfig } from './schema.ts';
+import { type RouteConfig, SELF } from './schema.ts';
 import { suggestion } from './section.ts';
 
 /** Whether two routes could both win a request is for the room that matches them to say. */
@@ -29,6 +29,14 @@ function* checkPublic(route: RouteConfig, at: Locate): Iterable<Problem> {
   if (!route.public) return;
   for (const key of ['scopes', 'any_scope'] as const) {
     if (route[key].length > 0) yield { position: at([key], 'key'), message: 'a public route checks no scopes' };
+  }
+  const checked = {
+    require: Object.keys(route.require).length > 0,
+    audience: route.audience !== undefined,
+    issuers: route.issuers.some((issuer) => issuer !== SELF),
+  };
+  for (const [key, isSet] of Object.entries(checked)) {
+    if (isSet) yield { position: at([key], 'key'), message: 'a public route looks at no token' };
   }
 }
 

@@ -10,10 +10,10 @@ export type Path = readonly (string | number)[];
  */
 export type Locate = (path: Path, part?: 'value' | 'key') => Position;
 
-export type Sections = Omit<Config, 'directory'>;
+export type Sections = Omit<Config, 'directory' | 'warnings'>;
 
 /**
  * What a schema cannot say: rules between values. Runs on the sections that are sound in themselves and must leave the
- * others alone; may be a generator.
+ * others alone; may be a generator. What it yields is an error, unless it is a `Warning`.
  */
 export type Check = (sections: Partial<Sections>, locate: Locate) => Iterable<Problem>;

@@ -2,6 +2,7 @@ import type { Check } from './check.ts';
 import { checkClaims } from './check-claims.ts';
 import { checkClients } from './check-clients.ts';
 import { checkEndpoints } from './check-endpoints.ts';
+import { checkIssuers } from './check-issuers.ts';
 import { checkListeners } from './check-listeners.ts';
 import { checkLoginLimits } from './check-login-limits.ts';
 import { checkRoutes } from './check-routes.ts';
@@ -11,6 +12,7 @@ import { checkUpstreams } from './check-upstreams.ts';
 export const crossChecks: readonly Check[] = [
   checkListeners,
   checkClaims,
+  checkIssuers,
   checkEndpoints,
   checkClients,
   checkLoginLimits,

@@ -2,7 +2,7 @@ import { dirname, resolve } from 'node:path';
 import type { Check, Sections } from './check.ts';
 import { crossChecks } from './cross-checks.ts';
 import { parseSections } from './parse-sections.ts';
-import { ConfigError, type Problem, samePlace } from './problem.ts';
+import { ConfigError, inOrder, isWarning, type Problem, samePlace } from './problem.ts';
 import { readText, Unreadable } from './read-text.ts';
 import type { Config } from './schema.ts';
 import { Source } from './source.ts';
@@ -14,7 +14,7 @@ const MAX_FILE_BYTES = 10 * 1024 * 1024;
  * Reads gateway.yaml, synchronously: nothing is served before it is known to be sound, and it is small.
  *
  * @param checks what rooms above this one know to be wrong, such as two routes that could both win.
- * @throws ConfigError with every problem of the file at once.
+ * @throws ConfigError with every problem of the file at once. Warnings alone are none: the configuration has them.
  */
 export function loadConfig(file: string, checks: readonly Check[] = []): Config {
   const directory = resolve(dirname(file));
@@ -24,8 +24,9 @@ export function loadConfig(file: string, checks: readonly Check[] = []): Config 
   const crossing = [...crossChecks, ...checks].flatMap((check) => [...check(sections, source.locate)]);
   // What a text without its variable looks like to the schema is no second problem.
   const others = [...problems, ...crossing].filter((problem) => !unresolved.some((known) => samePlace(known, problem)));
-  if (unresolved.length + others.length > 0) throw new ConfigError([...unresolved, ...others]);
-  return { directory, ...(sections as Sections) };
+  const found = [...unresolved, ...others];
+  if (!found.every(isWarning)) throw new ConfigError(found);
+  return { directory, warnings: inOrder(found), ...(sections as Sections) };
 }
 
 function readGatewayFile(file: string): string {

@@ -1,31 +1,44 @@
 import type { Position } from './schema.ts';
 
-/** One mistake of the operator. The message is one line, and never holds what a variable stood for. */
+/** One mistake of the operator, or a `Warning`. The message is one line, and never holds what a variable stood for. */
 export interface Problem {
   readonly position: Position;
   readonly message: string;
 }
 
-/** `gateway.yaml:12:5: message` */
-export function formatProblem({ position, message }: Problem): string {
-  return `${position.file}:${position.line}:${position.column}: ${message}`;
+/** What works, but not as most would want it. */
+export interface Warning extends Problem {
+  readonly severity: 'warning';
+  /** Names the warning, for people to look it up and for tools: `sub-not-a-string`. */
+  readonly code: string;
 }
 
-/** Everything that is wrong with a gateway.yaml, in the order of the file. */
+export function isWarning(problem: Problem): problem is Warning {
+  return 'severity' in problem;
+}
+
+/** `gateway.yaml:12:5: message`, or `gateway.yaml:12:5: warning: message [code]` */
+export function formatProblem(problem: Problem): string {
+  const { file, line, column } = problem.position;
+  const said = isWarning(problem) ? `warning: ${problem.message} [${problem.code}]` : problem.message;
+  return `${file}:${line}:${column}: ${said}`;
+}
+
+/** Everything that is wrong with a gateway.yaml, warnings too, in the order of the file. */
 export class ConfigError extends Error {
   readonly problems: readonly Problem[];
 
   constructor(problems: readonly Problem[]) {
-    const sorted = withoutRepeats(problems).sort(byPosition);
+    const sorted = inOrder(problems);
     super(sorted.map(formatProblem).join('\n'));
     this.name = 'ConfigError';
     this.problems = sorted;
   }
 }
 
-/** An anchor that is used twice brings each of its problems twice. */
-function withoutRepeats(problems: readonly Problem[]): Problem[] {
-  return [...new Map(problems.map((problem) => [formatProblem(problem), problem])).values()];
+/** In the order of the file. An anchor that is used twice brings each of its problems twice, and they are told once. */
+export function inOrder<Kind extends Problem>(problems: readonly Kind[]): Kind[] {
+  return [...new Map(problems.map((problem) => [formatProblem(problem), problem])).values()].sort(byPosition);
 }
 
 function byPosition({ position: a }: Problem, { position: b }: Problem): number {

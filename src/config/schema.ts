@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import type { Warning } from './problem.ts';
 import { publicJwk } from './public-jwk.ts';
 import { section } from './section.ts';
 import {
@@ -89,6 +90,24 @@ export const store = section({
   timeout: timeout.prefault('500ms'),
 });
 
+/** Asymmetric ones only: whoever can check a symmetric signature can make one too (RFC 8725 §3.5). */
+const TRUSTED_ALGORITHMS = ['RS256', 'RS384', 'RS512', 'PS256', 'PS384', 'PS512', 'ES256', 'ES384', 'ES512', 'EdDSA'];
+
+const trustedIssuer = section({
+  issuer: url(['https', 'http'], { query: false }),
+  jwks_uri: optional(url(['https', 'http'])),
+  audience: text,
+  algorithms: z
+    .array(z.enum(TRUSTED_ALGORITHMS, { error: `expected one of ${TRUSTED_ALGORITHMS.join(', ')}` }), {
+      error: 'expected a list of algorithms',
+    })
+    .min(1, 'leave `algorithms` out for RS256')
+    .default(['RS256']),
+  scope_claim: z
+    .enum(['scope', 'scp', 'permissions'], { error: 'expected scope, scp or permissions' })
+    .default('scope'),
+});
+
 export const tokens = section({
   issuer: url(['https', 'http'], { query: false }),
   audience: text,
@@ -102,6 +121,7 @@ export const tokens = section({
   }).prefault({}),
   claims: claims.default({}),
   id_token_claims: claims.default({}),
+  trusted_issuers: z.array(trustedIssuer, { error: 'expected a list of issuers' }).default([]),
 });
 
 export const endpoints = section({
@@ -220,6 +240,22 @@ const prefix = z
   .regex(new RegExp(`^(/${SEGMENT})+$`, 'u'), 'expected a path such as /travel, without a slash at its end')
   .refine(hasNoDots, NO_DOTS);
 
+/** How a route names the gateway itself among its issuers. */
+export const SELF = 'self';
+
+const claimValue = z.union([z.string(), z.number(), z.boolean()]).transform(String);
+
+/** Claims and what they may be: in code always lists of texts, for it is texts that are compared. */
+const claimRules = z.record(
+  text,
+  z
+    .union([z.array(claimValue), claimValue.transform((value) => [value])], {
+      error: 'expected a text, a number, true or false, or a list of these',
+    })
+    .refine((accepted) => accepted.length > 0, 'a rule needs a value that the claim may have'),
+  { error: 'expected a mapping of claims to what they may be' },
+);
+
 export const route = section({
   path: routePath,
   methods: z
@@ -228,6 +264,12 @@ export const route = section({
     .optional(),
   scopes: scopes.default([]),
   any_scope: scopes.default([]),
+  require: claimRules.default({}),
+  audience: optional(text),
+  issuers: z
+    .array(text, { error: 'expected a list of issuers' })
+    .min(1, 'leave `issuers` out for `self` alone')
+    .default([SELF]),
   public: flag.default(false),
   upstream: text,
   rewrite: optional(routePath),
@@ -276,6 +318,7 @@ export type ListenConfig = z.output<typeof listen>;
 export type AdminConfig = z.output<typeof admin>;
 export type StoreConfig = z.output<typeof store>;
 export type TokensConfig = z.output<typeof tokens>;
+export type TrustedIssuerConfig = z.output<typeof trustedIssuer>;
 export type EndpointsConfig = z.output<typeof endpoints>;
 export type ClientConfig = z.output<typeof client>;
 export type UserStoreConfig = z.output<typeof users>;
@@ -284,10 +327,11 @@ export type UpstreamConfig = z.output<typeof upstream>;
 export type RouteConfig = z.output<typeof route> & { readonly at: Position };
 export type LogConfig = z.output<typeof log>;
 
-/** A gateway.yaml that holds no problem. */
+/** A gateway.yaml that holds no mistake. */
 export interface Config {
   /** The folder of gateway.yaml: paths in it are relative to it. */
   readonly directory: string;
+  readonly warnings: readonly Warning[];
   readonly listen: ListenConfig;
   readonly admin: AdminConfig;
   readonly store: StoreConfig;

@@ -1,7 +1,9 @@
 import type { RouteConfig } from '../config/schema.ts';
 import { GatewayError } from '../errors.ts';
-import type { TokenVerifier, VerifiedToken } from '../tokens/verify.ts';
+import type { VerifiedToken } from '../tokens/issuer.ts';
+import type { TokenVerifier } from '../tokens/verify.ts';
 import { bearerToken, type GuardedRequest } from './bearer.ts';
+import { meetsRules } from './claim-rules.ts';
 
 /** Who makes a request, as a verified token tells. */
 export type Principal = VerifiedToken;
@@ -26,14 +28,15 @@ export class Guard {
     const token = bearerToken(request);
     // RFC 6750 §3.1: a request without a token is told no error code, only how to authenticate.
     if (token === undefined) throw new GatewayError('unauthorized', challenge(REALM));
-    const principal = await this.#verify(token);
+    const principal = await this.#verify(token, route);
     if (!hasScopes(principal, route)) throw insufficientScope(route);
+    if (!meetsRules(principal.claims, route.require)) throw new GatewayError('access_denied');
     return principal;
   }
 
-  async #verify(token: string): Promise<Principal> {
+  async #verify(token: string, route: RouteConfig): Promise<Principal> {
     try {
-      return await this.#tokens.verify(token);
+      return await this.#tokens.verify(token, route);
     } catch (error) {
       if (!(error instanceof GatewayError) || error.code !== 'invalid_token') throw error;
       throw new GatewayError('invalid_token', { ...challenge('error="invalid_token"', REALM), cause: error.cause });

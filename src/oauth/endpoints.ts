@@ -76,7 +76,7 @@ function createToken(parts: EndpointParts, clients: ClientAuthentication): Endpo
       new PasswordGrant({ users, limits, families, minFailureTimeMs, reportLogin }),
       new RefreshTokenGrant({ families, users }),
     ],
-    mint: new TokenMint(config.tokens, keys),
+    mint: new TokenMint(config, keys),
     accessTokenTtlMs: config.tokens.access_token_ttl,
     countIssued: (labels) => metrics.tokens.inc(labels),
   });

@@ -1,5 +1,6 @@
 import { GatewayError } from '../errors.ts';
-import type { TokenVerifier, VerifiedToken } from '../tokens/verify.ts';
+import type { VerifiedToken } from '../tokens/issuer.ts';
+import type { TokenVerifier } from '../tokens/verify.ts';
 import type { ClientAuthentication } from './client-authentication/authenticate.ts';
 import { readClientRequest } from './client-request.ts';
 import type { Endpoint } from './endpoint.ts';
@@ -10,7 +11,7 @@ interface IntrospectionParts {
   readonly tokens: TokenVerifier;
 }
 
-/** Introspection (RFC 7662) of access tokens, for clients that authenticate. Whatever else is sent is not active (§2.2). */
+/** Introspection (RFC 7662) of our own access tokens, for clients that authenticate. Whatever else is sent is not active (§2.2). */
 export function createIntrospectionEndpoint({ clients, tokens }: IntrospectionParts): Endpoint {
   return async (ctx, caller) => {
     const { form, client } = await readClientRequest(ctx, caller, clients);

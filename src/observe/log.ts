@@ -25,6 +25,7 @@ function stdout({ format }: LogConfig): DestinationStream {
 export function describeCause(cause: unknown): string | undefined {
   if (!(cause instanceof Error)) return undefined;
   const code = 'code' in cause && cause.code !== undefined ? ` ${String(cause.code)}` : '';
-  const deeper = describeCause(cause.cause);
+  const deeper =
+    cause instanceof AggregateError ? cause.errors.map(describeCause).join(', ') : describeCause(cause.cause);
   return `${cause.name}${code}: ${cause.message}${deeper === undefined ? '' : `; ${deeper}`}`;
 }

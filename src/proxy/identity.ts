@@ -1,3 +1,5 @@
+import { claimAt } from '../tokens/claim.ts';
+
 /** Makes the value of one identity header; undefined when a claim that it reads is missing. */
 export type IdentityTemplate = (claims: Readonly<Record<string, unknown>>) => string | undefined;
 
@@ -17,11 +19,11 @@ const PLACEHOLDER = /\{token\.([^{}]+)\}/;
  */
 export function identityTemplate(text: string): IdentityTemplate {
   // Splitting by a pattern with one group alternates literals and the names of claims.
-  const parts = text.split(new RegExp(PLACEHOLDER, 'g')).map((part, index) => (index % 2 ? part.split('.') : part));
+  const parts = text.split(new RegExp(PLACEHOLDER, 'g'));
   return (claims) => {
     let value = '';
-    for (const part of parts) {
-      const piece = typeof part === 'string' ? part : claimText(claims, part);
+    for (const [index, part] of parts.entries()) {
+      const piece = index % 2 ? claimText(claimAt(claims, part)) : part;
       if (piece === undefined) return undefined;
       value += piece;
     }
@@ -29,18 +31,11 @@ export function identityTemplate(text: string): IdentityTemplate {
   };
 }
 
-function claimText(claims: Readonly<Record<string, unknown>>, path: readonly string[]): string | undefined {
-  const claim = path.reduce<unknown>(member, claims);
+function claimText(claim: unknown): string | undefined {
   if (claim === undefined || claim === null) return undefined;
   if (isScalar(claim)) return encoded(claim);
   if (Array.isArray(claim) && claim.every(isScalar)) return claim.map(encodedItem).join(',');
   return JSON.stringify(claim).replace(/[^\x20-\x7e]/g, jsonEscape);
-}
-
-/** Own members only: `{token.constructor}` is a claim like any other. */
-function member(value: unknown, name: string): unknown {
-  const isObject = typeof value === 'object' && value !== null && Object.hasOwn(value, name);
-  return isObject ? (value as Record<string, unknown>)[name] : undefined;
 }
 
 function isScalar(value: unknown): value is string | number | boolean {

@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { SignJWT } from 'jose';
-import type { TokensConfig } from '../config/schema.ts';
+import { type Config, SELF, type TokensConfig } from '../config/schema.ts';
+import { audiencesOf } from './audiences.ts';
 import { fillTemplates, type Template } from './claim-templates.ts';
 import type { SigningKeys } from './signing-keys.ts';
 
@@ -17,38 +18,47 @@ export interface TokenGrant {
 
 export class TokenMint {
   readonly #config: TokensConfig;
+  readonly #audience: string | string[];
   readonly #keys: SigningKeys;
 
-  constructor(config: TokensConfig, keys: SigningKeys) {
-    this.#config = config;
+  constructor({ tokens, routes }: Pick<Config, 'tokens' | 'routes'>, keys: SigningKeys) {
+    this.#config = tokens;
+    const [audience = tokens.audience, ...others] = audiencesOf(tokens.audience, SELF, routes);
+    this.#audience = others.length > 0 ? [audience, ...others] : audience;
     this.#keys = keys;
   }
 
-  /** A JWT access token with the claims of RFC 9068 §2.2 and the mapped ones, good for `ttlMs`. */
+  /**
+   * A JWT access token with the claims of RFC 9068 §2.2 and the mapped ones, good for `ttlMs`. It is for all audiences
+   * that routes expect of our tokens.
+   */
   accessToken(grant: TokenGrant, ttlMs: number): Promise<string> {
+    const mapped = fillTemplates(this.#config.claims as Record<string, Template>, grant.attributes);
     const claims = {
-      ...fillTemplates(this.#config.claims as Record<string, Template>, grant.attributes),
+      ...mapped,
+      sub: accessTokenSubject(mapped.sub, grant.subject),
       client_id: grant.clientId,
       scope: grant.scope.join(' '),
       auth_time: grant.authTime,
       jti: randomUUID(),
     };
-    return this.#sign(claims, { typ: 'at+jwt', subject: grant.subject, audience: this.#config.audience, ttlMs });
+    return this.#sign(claims, { typ: 'at+jwt', audience: this.#audience, ttlMs });
   }
 
   /** An ID token by OpenID Connect Core 1.0 §2, for the client to read: no API accepts it. */
   idToken(grant: TokenGrant): Promise<string> {
     const claims = {
       ...fillTemplates(this.#config.id_token_claims as Record<string, Template>, grant.attributes),
+      sub: grant.subject,
       auth_time: grant.authTime,
     };
     const ttlMs = this.#config.id_token_ttl;
-    return this.#sign(claims, { typ: 'JWT', subject: grant.subject, audience: grant.clientId, ttlMs });
+    return this.#sign(claims, { typ: 'JWT', audience: grant.clientId, ttlMs });
   }
 
   async #sign(
     claims: Record<string, unknown>,
-    token: { typ: string; subject: string; audience: string; ttlMs: number },
+    token: { typ: string; audience: string | string[]; ttlMs: number },
   ): Promise<string> {
     const { signing } = await this.#keys.load();
     const issuedAt = Math.floor(Date.now() / 1000);
@@ -56,9 +66,17 @@ export class TokenMint {
       .setProtectedHeader({ alg: signing.algorithm, kid: signing.kid, typ: token.typ })
       .setIssuer(this.#config.issuer)
       .setAudience(token.audience)
-      .setSubject(token.subject)
       .setIssuedAt(issuedAt)
       .setExpirationTime(issuedAt + Math.ceil(token.ttlMs / 1000))
       .sign(signing.privateKey);
   }
+}
+
+/** Text, as RFC 7519 §4.1.2 wants it, unless the operator maps `sub: { value: … }` for APIs that read `sub.value`. */
+function accessTokenSubject(mapped: unknown, subject: string): unknown {
+  if (typeof mapped !== 'object' || mapped === null) return subject;
+  const { value } = mapped as { value?: unknown };
+  // A list or a mapping would read the same for many users.
+  const isUsable = (typeof value === 'string' && value !== '') || typeof value === 'number';
+  return { value: isUsable ? String(value) : subject };
 }

@@ -4,9 +4,7 @@ import {
   createRemoteJWKSet,
   customFetch,
   errors,
-  type FlattenedJWSInput,
   type JWSHeaderParameters,
-  type JWTVerifyGetKey,
   type LocalJWKSet,
 } from 'jose';
 import { GatewayError, unavailable } from '../errors.ts';
@@ -30,39 +28,48 @@ const KEPT_MS = 60 * 60_000;
  * they are there, but the token's is not among them.
  *
  * @param onFailure told why, each time that keys could not be fetched; as long as older ones do, nobody else is.
+ * @param fetchKeys gets the text of the JWKS, where it is not simply behind `url`.
  */
-export function remoteKeys(url: string, onFailure: (cause: unknown) => void): JWTVerifyGetKey<CryptoKey> {
-  const source = new KeySource(onFailure);
+export function remoteKeys(
+  url: string,
+  onFailure: (cause: unknown) => void,
+  fetchKeys: FetchKeys = (init) => fetchDocument(url, init),
+): (header: JWSHeaderParameters) => Promise<CryptoKey> {
+  const source = new KeySource(fetchKeys, onFailure);
   const find = createRemoteJWKSet(new URL(url), {
     timeoutDuration: TIMEOUT_MS,
     cacheMaxAge: FRESH_MS,
     cooldownDuration: COOLDOWN_MS,
-    [customFetch]: (href, init) => source.fetch(href, init),
+    [customFetch]: (_, init) => source.fetch(init),
   });
-  return async (header, token) => {
+  return async (header) => {
     try {
-      return await find(header, token);
+      return await find(header);
     } catch (error) {
-      if (error instanceof GatewayError) return source.findKept(header, token, error);
+      if (error instanceof GatewayError) return source.findKept(header, error);
       // What is neither an outage nor a verdict of jose's is a published key that is none.
       throw error instanceof errors.JOSEError ? error : unavailable(error);
     }
   };
 }
 
+type FetchKeys = (init: FetchInit) => Promise<string>;
+
 class KeySource {
+  readonly #fetchKeys: FetchKeys;
   readonly #onFailure: (cause: unknown) => void;
   #kept: { readonly find: LocalJWKSet; readonly fetchedAtMs: number } | undefined;
   #failure: { readonly error: GatewayError; readonly atMs: number } | undefined;
 
-  constructor(onFailure: (cause: unknown) => void) {
+  constructor(fetchKeys: FetchKeys, onFailure: (cause: unknown) => void) {
+    this.#fetchKeys = fetchKeys;
     this.#onFailure = onFailure;
   }
 
-  async fetch(url: string, init: FetchInit): Promise<Response> {
+  async fetch(init: FetchInit): Promise<Response> {
     if (this.#failure && isWithin(RETRY_AFTER_MS, this.#failure.atMs)) throw this.#failure.error;
     try {
-      const document = await fetchDocument(url, init);
+      const document = await this.#fetchKeys(init);
       this.#kept = { find: createLocalJWKSet(JSON.parse(document)), fetchedAtMs: Date.now() };
       return new Response(document);
     } catch (cause) {
@@ -73,10 +80,10 @@ class KeySource {
   }
 
   /** A token that names none of the kept keys may well name one that is newer: there is no verdict on it. */
-  async findKept(header: JWSHeaderParameters, token: FlattenedJWSInput, outage: GatewayError): Promise<CryptoKey> {
+  async findKept(header: JWSHeaderParameters, outage: GatewayError): Promise<CryptoKey> {
     if (!this.#kept || !isWithin(KEPT_MS, this.#kept.fetchedAtMs)) throw outage;
     try {
-      return await this.#kept.find(header, token);
+      return await this.#kept.find(header);
     } catch (error) {
       throw error instanceof errors.JWKSNoMatchingKey ? outage : error;
     }

@@ -1,105 +1,102 @@
-import { errors, type JWTHeaderParameters, type JWTPayload, jwtVerify } from 'jose';
+import { type CryptoKey, decodeJwt, errors, type JWSHeaderParameters, jwtVerify } from 'jose';
 import { LRUCache } from 'lru-cache';
-import type { TokensConfig } from '../config/schema.ts';
+import { type Config, type RouteConfig, SELF } from '../config/schema.ts';
 import { GatewayError } from '../errors.ts';
-import type { KeySet, SigningKey } from './key-set.ts';
+import { audiencesOf } from './audiences.ts';
+import { CLOCK_TOLERANCE_SECONDS, type TokenIssuer, type VerifiedToken } from './issuer.ts';
+import { OwnIssuer } from './own-issuer.ts';
 import type { SigningKeys } from './signing-keys.ts';
+import { TrustedIssuer } from './trusted-issuer.ts';
 
-/** What a verified access token says. */
-export interface VerifiedToken {
-  readonly subject: string;
-  readonly clientId: string;
-  readonly scope: ReadonlySet<string>;
-  readonly claims: Readonly<JWTPayload>;
-}
+/** Whose tokens are taken, and what they have to be for: the issuer's own audience by default. */
+export type Taken = Pick<RouteConfig, 'issuers' | 'audience'>;
+
+const OURS: Taken = { issuers: [SELF] };
 
 interface Remembered {
   readonly token: VerifiedToken;
-  readonly key: SigningKey;
+  readonly issuer: TokenIssuer;
+  readonly header: JWSHeaderParameters;
+  readonly key: CryptoKey;
   readonly expiresAtMs: number;
 }
 
-const CLOCK_TOLERANCE_SECONDS = 10;
 const REMEMBERED_TOKENS = 20_000;
 const REMEMBERED_CHARACTERS = 32 * 1024 ** 2;
 
 /**
  * Verifies access tokens and remembers those that were good, by the whole token, until they expire or their key is
  * withdrawn: a signature check costs more than all the rest of a request. Failures are not remembered, so that a flood
- * of bad tokens displaces nothing.
+ * of bad tokens displaces nothing. What a route takes is checked each time.
  */
 export class TokenVerifier {
-  readonly #config: TokensConfig;
-  readonly #keys: SigningKeys;
+  readonly #issuers: ReadonlyMap<string, TokenIssuer>;
   readonly #remembered = new LRUCache<string, Remembered>({
     max: REMEMBERED_TOKENS,
     maxSize: REMEMBERED_CHARACTERS,
     sizeCalculation: (_, token) => token.length,
   });
 
-  constructor(config: TokensConfig, keys: SigningKeys) {
-    this.#config = config;
-    this.#keys = keys;
+  /** @param issuers by the `iss` of their tokens. */
+  constructor(issuers: ReadonlyMap<string, TokenIssuer>) {
+    this.#issuers = issuers;
   }
 
   /** @throws GatewayError `invalid_token`, or `temporarily_unavailable` while there are no keys to verify with. */
-  async verify(token: string): Promise<VerifiedToken> {
-    const keys = this.#keys.loaded ?? (await this.#keys.load());
-    const remembered = this.#remembered.get(token);
-    if (remembered && stillGood(remembered, keys)) return remembered.token;
-    const verified = await this.#verifyAnew(token, keys);
-    this.#remembered.set(token, verified);
-    return verified.token;
-  }
-
-  async #verifyAnew(token: string, keys: KeySet): Promise<Remembered> {
+  async verify(token: string, taken: Taken = OURS): Promise<VerifiedToken> {
     try {
-      let key: SigningKey | undefined;
-      const { payload } = await jwtVerify(
-        token,
-        (header) => {
-          key = keyFor(header, keys);
-          return key.publicKey;
-        },
-        {
-          algorithms: [...new Set([...keys.byId.values()].map((known) => known.algorithm))],
-          issuer: this.#config.issuer,
-          audience: this.#config.audience,
-          typ: 'at+jwt',
-          requiredClaims: ['exp', 'iat', 'sub', 'client_id', 'jti'],
-          clockTolerance: CLOCK_TOLERANCE_SECONDS,
-        },
-      );
-      return remember(payload, key);
+      const remembered = this.#remembered.get(token);
+      const issuer = remembered?.issuer ?? this.#issuerOf(token);
+      if (!taken.issuers.includes(issuer.name)) throw new errors.JWTInvalid('tokens of this issuer are not taken here');
+      const verified = remembered && (await stillGood(remembered)) ? remembered : await this.#verifyAnew(token, issuer);
+      if (![verified.token.claims.aud].flat().includes(taken.audience ?? issuer.audience)) {
+        throw new errors.JWTInvalid('tokens for this audience are not taken here');
+      }
+      return verified.token;
     } catch (cause) {
       if (cause instanceof errors.JOSEError) throw new GatewayError('invalid_token', { cause });
       throw cause;
     }
   }
-}
 
-/** The one key that the token names, and only with that key's own algorithm (RFC 8725 §3.1). */
-function keyFor({ kid, alg }: JWTHeaderParameters, keys: KeySet): SigningKey {
-  const key = kid === undefined ? undefined : keys.byId.get(kid);
-  if (key === undefined || key.algorithm !== alg) throw new errors.JWKSNoMatchingKey();
-  return key;
-}
-
-function remember(claims: JWTPayload, key: SigningKey | undefined): Remembered {
-  const { sub, client_id: clientId, scope = '', exp } = claims;
-  if (
-    !key ||
-    typeof sub !== 'string' ||
-    typeof clientId !== 'string' ||
-    typeof scope !== 'string' ||
-    exp === undefined
-  ) {
-    throw new errors.JWTInvalid('a claim has the wrong type');
+  /** Read from a token that nobody has verified yet, so it only chooses what the token will be held against. */
+  #issuerOf(token: string): TokenIssuer {
+    const issuer = this.#issuers.get(decodeJwt(token).iss ?? '');
+    if (issuer === undefined) throw new errors.JWTInvalid('the issuer is unknown');
+    return issuer;
   }
-  const token = { subject: sub, clientId, scope: new Set(scope.split(' ').filter(Boolean)), claims };
-  return { token, key, expiresAtMs: (exp + CLOCK_TOLERANCE_SECONDS) * 1000 };
+
+  async #verifyAnew(token: string, issuer: TokenIssuer): Promise<Remembered> {
+    const { payload, protectedHeader, key } = await jwtVerify(token, (header) => issuer.keyFor(header), issuer.rules);
+    const verified: Remembered = {
+      token: issuer.read(payload, protectedHeader),
+      issuer,
+      header: protectedHeader,
+      key,
+      expiresAtMs: ((payload.exp ?? 0) + CLOCK_TOLERANCE_SECONDS) * 1000,
+    };
+    this.#remembered.set(token, verified);
+    return verified;
+  }
 }
 
-function stillGood({ key, expiresAtMs }: Remembered, keys: KeySet): boolean {
-  return Date.now() < expiresAtMs && keys.byId.get(key.kid) === key;
+/** What keeps the key from being found is told by verifying anew, which looks for it again. */
+async function stillGood({ issuer, header, key, expiresAtMs }: Remembered): Promise<boolean> {
+  if (Date.now() >= expiresAtMs) return false;
+  return (await issuer.keyFor(header).catch(() => undefined)) === key;
+}
+
+/** @param onFailure told the issuer and why, each time that an issuer's keys could not be fetched. */
+export function createTokenVerifier(
+  { tokens, routes }: Pick<Config, 'tokens' | 'routes'>,
+  keys: SigningKeys,
+  onFailure: (issuer: string, cause: unknown) => void,
+): TokenVerifier {
+  const own = new OwnIssuer(tokens, audiencesOf(tokens.audience, SELF, routes), keys);
+  const trusted = tokens.trusted_issuers.map((config) => {
+    const { issuer, audience } = config;
+    const audiences = audiencesOf(audience, issuer, routes);
+    return [issuer, new TrustedIssuer(config, audiences, (cause) => onFailure(issuer, cause))] as const;
+  });
+  return new TokenVerifier(new Map<string, TokenIssuer>([[tokens.issuer, own], ...trusted]));
 }

@@ -29,6 +29,7 @@ const defaults: readonly [key: string, value: unknown][] = [
   ['tokens.signing.keys_dir', undefined],
   ['tokens.claims', {}],
   ['tokens.id_token_claims', {}],
+  ['tokens.trusted_issuers', []],
   ['endpoints.token', '/token'],
   ['endpoints.revoke', '/revoke'],
   ['endpoints.introspect', '/introspect'],
@@ -68,6 +69,9 @@ const defaults: readonly [key: string, value: unknown][] = [
   ['routes.0.methods', undefined],
   ['routes.0.scopes', []],
   ['routes.0.any_scope', []],
+  ['routes.0.require', {}],
+  ['routes.0.audience', undefined],
+  ['routes.0.issuers', ['self']],
   ['routes.0.public', false],
   ['routes.0.rewrite', undefined],
   ['routes.0.strip_prefix', undefined],
@@ -88,7 +92,7 @@ for (const [key, value] of defaults) {
 /** What the minimal file itself says. */
 const GIVEN = ['tokens.issuer', 'tokens.audience', 'clients.0.id', 'clients.0.auth', 'clients.0.grants']
   .concat(['clients.0.scopes', 'users.staff', 'upstreams.travel.targets', 'routes.0.path', 'routes.0.upstream'])
-  .concat(['routes.0.at', 'directory']);
+  .concat(['routes.0.at', 'directory', 'warnings']);
 
 test('the table has every default', () => {
   const known = [...GIVEN, ...defaults.map(([key]) => key)];

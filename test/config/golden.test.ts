@@ -3,7 +3,7 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { test } from 'node:test';
 import { loadConfig } from '../../src/config/load.ts';
-import { ConfigError } from '../../src/config/problem.ts';
+import { ConfigError, formatProblem } from '../../src/config/problem.ts';
 
 const FOLDER = 'test/config/golden/';
 
@@ -23,7 +23,7 @@ Object.assign(process.env, {
 });
 delete process.env.NOT_SET;
 
-/** Each golden pair is a gateway.yaml and what it must say: its problems, or what it is read as. */
+/** Each golden pair is a gateway.yaml and what it must say: its problems or warnings, or what it is read as. */
 for (const file of readdirSync(FOLDER).filter((name) => name.endsWith('.yaml'))) {
   test(`${file} says what ${file.replace('.yaml', '.txt')} says`, () => {
     const said = say(file);
@@ -46,8 +46,9 @@ test('every text in the folder belongs to a gateway.yaml', () => {
 /** Paths are told from the folder of the golden files, so that they are the same wherever it is. */
 function say(file: string): string {
   try {
-    const { directory, ...sections } = loadConfig(join(FOLDER, file));
+    const { directory, warnings, ...sections } = loadConfig(join(FOLDER, file));
     assert.equal(directory, resolve(FOLDER));
+    if (warnings.length > 0) return `${warnings.map(formatProblem).join('\n')}\n`.replaceAll(FOLDER, '');
     return `${JSON.stringify(sections, undefined, 2)}\n`.replaceAll(FOLDER, '');
   } catch (error) {
     if (!(error instanceof ConfigError)) throw error;

@@ -140,9 +140,19 @@ describe('the exit code', () => {
   const good = join(directory, 'gateway.yaml');
   const bad = join(directory, 'bad.yaml');
   writeFileSync(bad, 'listen: { adress: x }\n');
+  const claims = { sub: { value: '{user.username}' } };
+  const tokens = { issuer: 'https://a.example', audience: 'api', claims };
+  const doubtful = join(writeConfiguration({ tokens }), 'gateway.yaml');
   const noUsers = join(writeConfiguration({ users: { staff: { type: 'file', path: 'gone.yaml' } } }), 'gateway.yaml');
   const rows: [sentence: string, args: string[], code: number, stdout: RegExp, stderr: RegExp][] = [
     ['0 for a sound configuration', ['check', good], 0, /no problems/, /^$/],
+    [
+      '0 for one with a warning, told on stderr',
+      ['check', doubtful],
+      0,
+      /no errors/,
+      /^\S+gateway\.yaml:\d+:\d+: warning: .+ \[sub-not-a-string\]\n$/,
+    ],
     ['2 for a bad one, with its problems on stderr', ['check', bad], 2, /^$/, /bad\.yaml:1:11: .*address/],
     ['2 for a bad one that is served', ['serve', bad], 2, /^$/, /bad\.yaml:1:11: /],
     ['2 for users that cannot be read', ['serve', noUsers], 2, /^$/, /gone\.yaml/],
