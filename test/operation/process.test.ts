@@ -7,6 +7,7 @@ import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { describe, type TestContext, test } from 'node:test';
 import { setTimeout as delay } from 'node:timers/promises';
+import { CLI, postern } from '../support/command-line.ts';
 import {
   login,
   PASSWORD,
@@ -16,8 +17,6 @@ import {
   startUpstream,
   writeConfiguration,
 } from '../support/gateway.ts';
-
-const CLI = `${process.cwd()}/build/src/cli.js`;
 
 interface ServedGateway {
   readonly url: string;
@@ -46,21 +45,6 @@ async function serve(context: TestContext, settings: Settings): Promise<ServedGa
   });
   const { address, admin } = await listening;
   return { url: `http://${address}`, adminUrl: `http://${admin}`, process: child, lines };
-}
-
-/** Runs the command line to its end. */
-async function postern(args: readonly string[], input = ''): Promise<{ code: number; stdout: string; stderr: string }> {
-  const child = spawn(process.execPath, [CLI, ...args]);
-  let [stdout, stderr] = ['', ''];
-  child.stdout.on('data', (chunk) => {
-    stdout += chunk;
-  });
-  child.stderr.on('data', (chunk) => {
-    stderr += chunk;
-  });
-  child.stdin.end(input);
-  const [code] = await once(child, 'close');
-  return { code, stdout, stderr };
 }
 
 describe('SIGTERM', () => {
