@@ -1,7 +1,8 @@
 #!/usr/bin/env node
-import { Command, CommanderError } from 'commander';
+import { Command, CommanderError, Option } from 'commander';
 import { BadConfiguration } from './commands/bad-configuration.ts';
 import { ConfigError } from './config/problem.ts';
+import { withCause } from './errors.ts';
 
 /** Exit codes: 0 fine, 1 failed while running, 2 called wrongly or with a bad configuration. */
 const FAILED = 1;
@@ -30,6 +31,27 @@ program
   .description('read a password from standard input and print its argon2id hash, for users.yaml')
   .action(async () => (await import('./commands/hash.ts')).hash());
 
+const keys = program.command('keys').description('the keys that tokens are signed with');
+
+keys
+  .command('list')
+  .description('say which key signs, which comes next and which only verifies')
+  .argument('[file]', 'the configuration', 'gateway.yaml')
+  .addOption(new Option('--format <format>', 'how to print them').choices(['table', 'json']).default('table'))
+  .action(async (file: string, { format }) => (await import('./commands/keys.ts')).listKeys(file, format));
+
+keys
+  .command('rotate')
+  .description('make the next key: published now, signing after tokens.signing.overlap')
+  .argument('[file]', 'the configuration', 'gateway.yaml')
+  .option('--now', 'sign with it at once', false)
+  .option(
+    '--withdraw-others',
+    'for keys that others may know: sign with it at once, and end every token of all other keys',
+    false,
+  )
+  .action(async (file: string, request) => (await import('./commands/keys.ts')).rotateKeys(file, request));
+
 try {
   await program.parseAsync();
 } catch (error) {
@@ -44,6 +66,5 @@ function exitCode(error: unknown): number {
 
 /** Problems of a file are lines that begin with its name; anything else says who speaks. */
 function describe(error: Error): string {
-  if (error instanceof ConfigError) return error.message;
-  return error.cause instanceof Error ? `${error.message}: ${error.cause.message}` : error.message;
+  return error instanceof ConfigError ? error.message : withCause(error);
 }

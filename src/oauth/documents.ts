@@ -16,7 +16,7 @@ export function createJwksEndpoint(keys: SigningKeys): Endpoint {
  * Authorization server metadata (RFC 8414 §2), which OpenID Connect Discovery shares. It tells what this configuration
  * does, not what the software could do.
  */
-export function createMetadataEndpoint(config: Config): Endpoint {
+export function createMetadataEndpoint(config: Config, signingKeys: SigningKeys): Endpoint {
   const { issuer, signing } = config.tokens;
   const methods = distinct(config.clients.map((client) => client.auth));
   const at = (path: string) => new URL(path, issuer).href;
@@ -34,9 +34,13 @@ export function createMetadataEndpoint(config: Config): Endpoint {
     introspection_endpoint_auth_methods_supported: methods.filter((method) => method !== 'none'),
     scopes_supported: distinct(config.clients.flatMap((client) => client.scopes)),
     subject_types_supported: ['public'],
-    id_token_signing_alg_values_supported: [signing.algorithm],
   };
-  return (ctx) => answerDocument(ctx, metadata, 'application/json');
+  return (ctx) => {
+    // After another algorithm was configured, the old key still signs until the new one takes over.
+    const used = [...(signingKeys.loaded?.byId.values() ?? [])].map(({ algorithm }) => algorithm);
+    const id_token_signing_alg_values_supported = distinct([signing.algorithm, ...used]);
+    answerDocument(ctx, { ...metadata, id_token_signing_alg_values_supported }, 'application/json');
+  };
 }
 
 /**

@@ -19,7 +19,7 @@ interface Remembered {
   readonly expiresAtMs: number;
 }
 
-const CLOCK_TOLERANCE_SECONDS = 10;
+export const CLOCK_TOLERANCE_SECONDS = 10;
 const REMEMBERED_TOKENS = 20_000;
 const REMEMBERED_CHARACTERS = 32 * 1024 ** 2;
 
