@@ -24,15 +24,12 @@ export interface Scheduled<Key> {
   readonly withdrawnAtMs: number;
 }
 
+type Times = Pick<KeyTimes, 'signsFromMs' | 'tokensLiveMs'>;
+
 /** What each key does now. The last one whose time has come signs, or the first if none's has; withdrawn ones are left out. */
-export function schedule<Key extends Pick<KeyTimes, 'signsFromMs' | 'tokensLiveMs'>>(
-  keys: readonly Key[],
-  nowMs: number,
-): readonly Scheduled<Key>[] {
-  const signing = Math.max(
-    0,
-    keys.findLastIndex(({ signsFromMs }) => signsFromMs <= nowMs),
-  );
+export function schedule<Key extends Times>(keys: readonly Key[], nowMs: number): readonly Scheduled<Key>[] {
+  const lastDue = keys.findLastIndex(({ signsFromMs }) => signsFromMs <= nowMs);
+  const signing = Math.max(0, lastDue);
   return keys
     .map((key, index) => ({ key, state: stateAt(index, signing), withdrawnAtMs: withdrawal(key, keys[index + 1]) }))
     .filter(({ withdrawnAtMs }) => withdrawnAtMs > nowMs);
@@ -42,8 +39,6 @@ function stateAt(index: number, signing: number): KeyState {
   if (index === signing) return 'signing';
   return index > signing ? 'next' : 'retiring';
 }
-
-type Times = Pick<KeyTimes, 'signsFromMs' | 'tokensLiveMs'>;
 
 function withdrawal({ tokensLiveMs }: Times, successor: Times | undefined): number {
   return successor === undefined ? Number.POSITIVE_INFINITY : successor.signsFromMs + tokensLiveMs;

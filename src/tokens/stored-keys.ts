@@ -93,7 +93,9 @@ export class StoredKeys implements KeySource {
   async #tend(kept: readonly StoredKey[], nowMs: number): Promise<readonly StoredKey[]> {
     // Keys that cannot be read are no reason to make others.
     await this.#import(kept);
-    const keys = schedule(kept, nowMs).map(({ key, state }) => (state === 'retiring' ? key : this.#lengthen(key)));
+    // A Redis that was restarted empty is given back what is known here, or all tokens would end.
+    const known = kept.length > 0 ? kept : this.#keys;
+    const keys = schedule(known, nowMs).map(({ key, state }) => (state === 'retiring' ? key : this.#lengthen(key)));
     const signsFromMs = dueKeySignsFrom(keys, this.#policy, nowMs);
     return signsFromMs === undefined ? keys : [...keys, await this.#make(signsFromMs, nowMs)];
   }

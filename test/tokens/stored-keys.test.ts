@@ -18,6 +18,15 @@ const READ: Script<string> = {
   embedded: (entries, [key = '']) => entries.get<string>(key) ?? '',
 };
 
+const WRITE: Script<null> = {
+  name: 'write-signing-keys',
+  lua: "redis.call('SET', KEYS[1], ARGV[1], 'PX', 60000) return nil",
+  embedded(entries, [key = ''], [text]) {
+    entries.set(key, text, 60_000);
+    return null;
+  },
+};
+
 const kept = (store: Store) => store.run(READ, ['signing-keys']);
 
 /** The `kid`s of one gateway's keys: the one that signs, and all that are published. */
@@ -83,6 +92,18 @@ for (const { name, open } of stores) {
       await keys.rotate(NOTHING);
       await keys.refresh();
       assert.equal(keys.current().byId.get(signing.kid), signing);
+    });
+
+    test('are given back to a store that has lost them', async () => {
+      const store = open(randomUUID());
+      const keys = await started(store);
+      await keys.rotate(NOTHING);
+      await keys.refresh();
+      const text = await kept(store);
+      await store.run(WRITE, ['signing-keys'], ['']);
+      await keys.refresh();
+      assert.equal(await kept(store), text);
+      assert.equal(keys.current().byId.size, 2);
     });
 
     test('sign at once when an operator says so, and end the others when told to', async () => {
@@ -194,15 +215,7 @@ for (const { name, open } of stores) {
           { ...first, privateKey: second.privateKey },
           { ...second, privateKey: first.privateKey },
         ];
-        const OVERWRITE: Script<null> = {
-          name: 'overwrite-signing-keys',
-          lua: "redis.call('SET', KEYS[1], ARGV[1], 'PX', 60000) return nil",
-          embedded(entries, [key = ''], [text]) {
-            entries.set(key, text, 60_000);
-            return null;
-          },
-        };
-        await connect().run(OVERWRITE, ['signing-keys'], [JSON.stringify(swapped)]);
+        await connect().run(WRITE, ['signing-keys'], [JSON.stringify(swapped)]);
         await assert.rejects(started(connect(), {}, secret), /another one inside/);
       });
     });
