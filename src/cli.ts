@@ -2,6 +2,7 @@
 import { Command, CommanderError, Option } from 'commander';
 import { BadConfiguration } from './commands/bad-configuration.ts';
 import { ConfigError } from './config/problem.ts';
+import { withCause } from './errors.ts';
 
 /** Exit codes: 0 fine, 1 failed while running, 2 called wrongly or with a bad configuration. */
 const FAILED = 1;
@@ -42,6 +43,26 @@ program
       .default('client_secret_basic'),
   )
   .action(async (options) => (await import('./commands/client.ts')).newClient(options));
+const keys = program.command('keys').description('the keys that tokens are signed with');
+
+keys
+  .command('list')
+  .description('say which key signs, which comes next and which only verifies')
+  .argument('[file]', 'the configuration', 'gateway.yaml')
+  .addOption(new Option('--format <format>', 'how to print them').choices(['table', 'json']).default('table'))
+  .action(async (file: string, { format }) => (await import('./commands/keys.ts')).listKeys(file, format));
+
+keys
+  .command('rotate')
+  .description('make the next key: published now, signing after tokens.signing.overlap')
+  .argument('[file]', 'the configuration', 'gateway.yaml')
+  .option('--now', 'sign with it at once', false)
+  .option(
+    '--withdraw-others',
+    'for keys that others may know: sign with it at once, and end every token of all other keys',
+    false,
+  )
+  .action(async (file: string, request) => (await import('./commands/keys.ts')).rotateKeys(file, request));
 
 try {
   await program.parseAsync();
@@ -57,6 +78,5 @@ function exitCode(error: unknown): number {
 
 /** Problems of a file are lines that begin with its name; anything else says who speaks. */
 function describe(error: Error): string {
-  if (error instanceof ConfigError) return error.message;
-  return error.cause instanceof Error ? `${error.message}: ${error.cause.message}` : error.message;
+  return error instanceof ConfigError ? error.message : withCause(error);
 }

@@ -72,3 +72,8 @@ export function unavailable(cause: unknown): GatewayError {
 export function toGatewayError(thrown: unknown): GatewayError {
   return thrown instanceof GatewayError ? thrown : new GatewayError('server_error', { cause: thrown });
 }
+
+/** For logs and terminals: what failed, and why. */
+export function withCause({ message, cause }: Error): string {
+  return cause instanceof Error ? `${message}: ${cause.message}` : message;
+}

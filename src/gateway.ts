@@ -4,7 +4,7 @@ import { createApp } from './app.ts';
 import type { Check } from './config/check.ts';
 import { loadConfig } from './config/load.ts';
 import type { Config } from './config/schema.ts';
-import { GatewayError } from './errors.ts';
+import { GatewayError, withCause } from './errors.ts';
 import { Guard } from './guard/guard.ts';
 import { trustedProxies } from './limits/client-address.ts';
 import { LoginLimits } from './limits/login-limits.ts';
@@ -22,6 +22,7 @@ import type { Runtime } from './runtime.ts';
 import type { AppState } from './steps.ts';
 import { openStore } from './store/open.ts';
 import type { Store } from './store/store.ts';
+import { openKeySource } from './tokens/open-key-source.ts';
 import { RefreshFamilies } from './tokens/refresh-families.ts';
 import { SigningKeys } from './tokens/signing-keys.ts';
 import { UsedOnce } from './tokens/used-once.ts';
@@ -61,15 +62,22 @@ export async function createGateway(config: Config, log: Log = createLog(config.
   const store = openStore(config.store, (state, cause) => {
     log[state === 'up' ? 'info' : 'error']({ state, cause: cause && String(cause) }, 'store');
   });
-  const keys = new SigningKeys(config.tokens.signing, config.directory, store);
+  const keys = new SigningKeys(openKeySource(config, store), config.tokens.signing.overlap, {
+    onChange: ({ signing, byId }) => log.info({ signing: signing.kid, published: [...byId.keys()] }, 'signing keys'),
+    onProblem: (error) => log.error({ cause: withCause(error) }, 'signing keys not read again'),
+  });
+  const resources = { hashes, users, store, keys };
   try {
     await keys.load();
   } catch (error) {
     // A store that is out is no bad configuration: it is asked again.
-    if (!(error instanceof GatewayError)) throw error;
+    if (!(error instanceof GatewayError)) {
+      await closeAll(resources);
+      throw error;
+    }
     log.error({ cause: String(error.cause) }, 'signing keys not loaded yet');
   }
-  return new Gateway(config, log, { hashes, users, store, keys });
+  return new Gateway(config, log, resources);
 }
 
 /** What is opened from outside, and has to be closed. */
@@ -78,6 +86,11 @@ interface Resources {
   readonly users: UserStores;
   readonly store: Store;
   readonly keys: SigningKeys;
+}
+
+async function closeAll({ keys, users, hashes, store }: Resources): Promise<void> {
+  await keys.close();
+  await Promise.all([users.close(), hashes.close(), store.close()]);
 }
 
 export class Gateway {
@@ -132,8 +145,7 @@ export class Gateway {
     const { tunnels, upstreams } = this.#runtime;
     tunnels.close();
     await upstreams.destroy();
-    const { users, hashes, store } = this.#resources;
-    await Promise.all([users.close(), hashes.close(), store.close(), this.#admin.close()]);
+    await Promise.all([closeAll(this.#resources), this.#admin.close()]);
     this.#log.info('stopped');
   }
 }

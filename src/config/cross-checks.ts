@@ -6,11 +6,13 @@ import { checkIssuers } from './check-issuers.ts';
 import { checkListeners } from './check-listeners.ts';
 import { checkLoginLimits } from './check-login-limits.ts';
 import { checkRoutes } from './check-routes.ts';
+import { checkSigning } from './check-signing.ts';
 import { checkUpstreams } from './check-upstreams.ts';
 
 /** What the schema cannot say, a section a check. */
 export const crossChecks: readonly Check[] = [
   checkListeners,
+  checkSigning,
   checkClaims,
   checkIssuers,
   checkEndpoints,

@@ -5,6 +5,7 @@ import { section } from './section.ts';
 import {
   count,
   duration,
+  encryptionKey,
   endpoint,
   flag,
   hostName,
@@ -118,6 +119,10 @@ export const tokens = section({
       .enum(['RS256', 'PS256', 'ES256', 'EdDSA'], { error: 'expected RS256, PS256, ES256 or EdDSA' })
       .default('RS256'),
     keys_dir: optional(text),
+    rotate_every: positiveDuration.prefault('90d'),
+    overlap: positiveDuration.prefault('1d'),
+    // Not left out when it is empty: a variable that came without its value would leave the keys unprotected.
+    encryption_key: encryptionKey.optional(),
   }).prefault({}),
   claims: claims.default({}),
   id_token_claims: claims.default({}),

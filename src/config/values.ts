@@ -60,6 +60,16 @@ export const text = z
   .string({ error: 'expected text; a number, true or false needs quotes' })
   .min(1, 'expected text, found nothing');
 
+const ENCRYPTION_KEY = 'expected 32 bytes, as 64 hexadecimal digits or in base64';
+
+/** A key of AES-256: `openssl rand -hex 32`, `openssl rand -base64 32`; in code: 32 bytes. */
+export const encryptionKey = z.string({ error: ENCRYPTION_KEY }).transform((value, context): Uint8Array => {
+  if (/^[0-9a-f]{64}$/i.test(value)) return Buffer.from(value, 'hex');
+  if (/^[A-Za-z0-9+/_-]{43}=?$/.test(value)) return Buffer.from(value, 'base64');
+  context.addIssue(ENCRYPTION_KEY);
+  return z.NEVER;
+});
+
 /** A key that may be left out. An empty value leaves it out too, so that `${REDIS_URL:-}` need not be set. */
 export function optional<Schema extends z.ZodType>(schema: Schema) {
   return z.preprocess((value) => (value === '' ? undefined : value), schema.optional());

@@ -17,7 +17,7 @@ export function createJwksEndpoint(keys: SigningKeys): Endpoint {
  * Authorization server metadata (RFC 8414 §2), which OpenID Connect Discovery shares. It tells what this configuration
  * does, not what the software could do.
  */
-export function createMetadataEndpoint(config: Config): Endpoint {
+export function createMetadataEndpoint(config: Config, signingKeys: SigningKeys): Endpoint {
   const { issuer, signing } = config.tokens;
   const methods = distinct(config.clients.map((client) => client.auth));
   const signingAlgorithms = distinct(config.clients.flatMap(assertionAlgorithms));
@@ -41,9 +41,13 @@ export function createMetadataEndpoint(config: Config): Endpoint {
     }),
     scopes_supported: distinct(config.clients.flatMap((client) => client.scopes)),
     subject_types_supported: ['public'],
-    id_token_signing_alg_values_supported: [signing.algorithm],
   };
-  return (ctx) => answerDocument(ctx, metadata, 'application/json');
+  return (ctx) => {
+    // After another algorithm was configured, the old key still signs until the new one takes over.
+    const used = [...(signingKeys.loaded?.byId.values() ?? [])].map(({ algorithm }) => algorithm);
+    const id_token_signing_alg_values_supported = distinct([signing.algorithm, ...used]);
+    answerDocument(ctx, { ...metadata, id_token_signing_alg_values_supported }, 'application/json');
+  };
 }
 
 /** The URL of an endpoint: its path is the whole path, that of the issuer is not put before it. */

@@ -38,7 +38,7 @@ export function createEndpoints(parts: EndpointParts): ReadonlyMap<string, Endpo
   const { config, families, keys, tokens } = parts;
   const { token, revoke, introspect, jwks, cors_origins: origins } = config.endpoints;
   const clients = createClientAuthentication(parts);
-  const metadata = allowOrigins(origins, 'GET', createMetadataEndpoint(config));
+  const metadata = allowOrigins(origins, 'GET', createMetadataEndpoint(config, keys));
   return new Map([
     ...metadataPaths(config.tokens.issuer).map((path) => [path, metadata] as const),
     [jwks, allowOrigins(origins, 'GET', createJwksEndpoint(keys))],

@@ -19,7 +19,9 @@ export interface KeySet {
   readonly jwks: { readonly keys: readonly JWK[] };
 }
 
-export function createKeySet(keys: readonly SigningKey[], signing: SigningKey): KeySet {
+/** @throws Error when there is no key to sign with. */
+export function createKeySet(keys: readonly SigningKey[], signing: SigningKey | undefined): KeySet {
+  if (signing === undefined) throw new Error('there is no key to sign with');
   return {
     signing,
     byId: new Map(keys.map((key) => [key.kid, key])),
@@ -27,12 +29,14 @@ export function createKeySet(keys: readonly SigningKey[], signing: SigningKey): 
   };
 }
 
-/** A fresh private key as a JWK. Its `kid` begins with the time, so that by name the newest is the last. */
-export async function generatePrivateJwk(algorithm: Algorithm): Promise<JWK & { kid: string; alg: Algorithm }> {
+export type PrivateJwk = JWK & { readonly kid: string };
+
+/** A fresh private key as a JWK. Its `kid` begins with the time from which it signs, so that names sort as keys take over. */
+export async function generatePrivateJwk(algorithm: Algorithm, signsFromMs: number): Promise<PrivateJwk> {
   const { privateKey } = await generateKeyPair(algorithm, { extractable: true, modulusLength: 2048 });
   const jwk = await exportJWK(privateKey);
-  const made = new Date().toISOString().replace(/[-:]|\.\d+/g, '');
-  const kid = `${made}-${(await calculateJwkThumbprint(jwk)).slice(0, 8)}`;
+  const time = new Date(signsFromMs).toISOString().replace(/[-:]|\.\d+/g, '');
+  const kid = `${time}-${(await calculateJwkThumbprint(jwk)).slice(0, 8)}`;
   return { ...jwk, kid, alg: algorithm, use: 'sig' };
 }
 
@@ -59,4 +63,13 @@ async function importCryptoKey(jwk: JWK, algorithm: Algorithm): Promise<CryptoKe
 function publicPart({ kty, n, e, crv, x, y }: JWK): JWK {
   if (kty === 'RSA') return { kty, ...(n && { n }), ...(e && { e }) };
   return { ...(kty && { kty }), ...(crv && { crv }), ...(x && { x }), ...(y && { y }) };
+}
+
+/** JSON with private keys in it. @throws Error that, unlike JSON.parse's own, quotes nothing of it. */
+export function parseKeyJson<Value>(text: string): Value {
+  try {
+    return JSON.parse(text);
+  } catch {
+    throw new Error('private keys that are not JSON');
+  }
 }

@@ -1,49 +1,150 @@
 import { createPrivateKey } from 'node:crypto';
-import { mkdir, readdir, readFile, rename, writeFile } from 'node:fs/promises';
+import { mkdir, readdir, readFile, rename, stat, writeFile } from 'node:fs/promises';
 import { basename, extname, join } from 'node:path';
 import type { JWK } from 'jose';
-import { type Algorithm, createKeySet, generatePrivateJwk, importSigningKey, type KeySet } from './key-set.ts';
+import {
+  type Algorithm,
+  createKeySet,
+  generatePrivateJwk,
+  importSigningKey,
+  type KeySet,
+  type PrivateJwk,
+  parseKeyJson,
+  type SigningKey,
+} from './key-set.ts';
+import type { KeySource } from './key-source.ts';
+import {
+  type KeyTimes,
+  type RotateRequest,
+  type RotationPolicy,
+  requestedKeySignsFrom,
+  type Scheduled,
+  schedule,
+} from './rotation.ts';
+
+interface FileKey extends KeyTimes {
+  readonly file: string;
+  readonly content: string;
+  readonly key: SigningKey;
+}
+
+const MAX_FILE_BYTES = 64 * 1024;
 
 /**
- * Reads `keys_dir`: `KID.pem` (PKCS 8) and `KID.jwk` files. All verify, the last by name signs. An empty or missing
- * folder gets its first key, readable by its owner alone.
- *
- * @throws Error that names the file that is no usable key.
+ * `keys_dir`: `KID.pem` (PKCS 8) and `KID.jwk` files. All verify, the last by name signs; one whose name begins with a
+ * time signs from then on and is published before. An empty or missing folder gets its first key, readable by its owner
+ * alone. Beyond that the files are the operator's: none is made or removed but by `rotate`.
  */
-export async function readKeysDirectory(directory: string, algorithm: Algorithm): Promise<KeySet> {
-  const names = await keyFiles(directory);
-  if (names.length === 0) names.push(await makeFirstKey(directory, algorithm));
-  const keys = await Promise.all(names.map((name) => readKey(join(directory, name), algorithm)));
-  const signing = keys.at(-1);
-  if (signing?.algorithm !== algorithm) {
-    throw new Error(
-      `${join(directory, names.at(-1) ?? '')}: the last key by name signs, and it is not one for ${algorithm}`,
+export class KeysDirectory implements KeySource {
+  readonly #directory: string;
+  readonly #policy: Pick<RotationPolicy, 'algorithm' | 'overlap'>;
+  #keys: readonly FileKey[] = [];
+
+  constructor(directory: string, policy: Pick<RotationPolicy, 'algorithm' | 'overlap'>) {
+    this.#directory = directory;
+    this.#policy = policy;
+  }
+
+  /** @throws Error that names the file that is no usable key. */
+  async refresh(): Promise<void> {
+    if (this.#keys.length === 0 && (await this.#files()).length === 0)
+      await this.#write(await this.#generate(Date.now()));
+    const keys = await this.#read();
+    const last = keys.at(-1);
+    if (last === undefined) throw new Error(`${this.#directory}: there is no key in it any more`);
+    if (last.algorithm !== this.#policy.algorithm) {
+      throw new Error(`${last.file}: the last key by name signs, and it is not one for ${this.#policy.algorithm}`);
+    }
+    this.#keys = keys;
+  }
+
+  current(): KeySet {
+    const scheduled = schedule(this.#keys, Date.now());
+    const signing = scheduled.find(({ state }) => state === 'signing')?.key.key;
+    return createKeySet(
+      scheduled.map(({ key }) => key.key),
+      signing,
     );
   }
-  return createKeySet(keys, signing);
-}
 
-async function keyFiles(directory: string): Promise<string[]> {
-  await mkdir(directory, { recursive: true, mode: 0o700 });
-  return (await readdir(directory)).filter((name) => /^[A-Za-z0-9._~-]+\.(pem|jwk)$/.test(name)).sort();
-}
+  async list(): Promise<readonly Scheduled<KeyTimes>[]> {
+    return schedule(await this.#read(), Date.now());
+  }
 
-/** Written under another name first, so that nobody ever reads half a key. */
-async function makeFirstKey(directory: string, algorithm: Algorithm): Promise<string> {
-  const jwk = await generatePrivateJwk(algorithm);
-  const pem = createPrivateKey({ key: { ...jwk }, format: 'jwk' }).export({ type: 'pkcs8', format: 'pem' });
-  const name = `${jwk.kid}.pem`;
-  const unfinished = join(directory, `${name}.${process.pid}.tmp`);
-  await writeFile(unfinished, pem, { mode: 0o600, flag: 'wx' });
-  await rename(unfinished, join(directory, name));
-  return name;
-}
+  async rotate(request: RotateRequest): Promise<KeyTimes> {
+    const nowMs = Date.now();
+    const others = await this.#read();
+    const signsFromMs = requestedKeySignsFrom(others, request, this.#policy.overlap, nowMs);
+    const jwk = await this.#generate(signsFromMs);
+    if (!request.withdrawOthers) refuseToComeBefore(schedule(others, nowMs), jwk.kid);
+    const made = await this.#write(jwk);
+    if (request.withdrawOthers) await Promise.all(others.map(({ file }) => rename(file, `${file}.withdrawn`)));
+    return this.#readKey(made);
+  }
 
-async function readKey(file: string, algorithm: Algorithm) {
-  const kid = basename(file, extname(file));
-  try {
+  async #read(): Promise<readonly FileKey[]> {
+    return Promise.all((await this.#files()).map((file) => this.#readKey(file)));
+  }
+
+  async #files(): Promise<readonly string[]> {
+    const names = await readdir(this.#directory).catch((error: NodeJS.ErrnoException) => {
+      if (error.code === 'ENOENT') return [];
+      throw error;
+    });
+    const keys = names.filter((name) => /^[A-Za-z0-9._~-]+\.(pem|jwk)$/.test(name)).sort();
+    return keys.map((name) => join(this.#directory, name));
+  }
+
+  /** A file with the same content is the same key: what its tokens are remembered by stays. */
+  async #readKey(file: string): Promise<FileKey> {
+    const { mtimeMs, size } = await stat(file);
+    if (size > MAX_FILE_BYTES) throw new Error(`${file}: larger than ${MAX_FILE_BYTES / 1024} kb`);
     const content = await readFile(file, 'utf8');
-    const jwk: JWK = file.endsWith('.jwk') ? JSON.parse(content) : createPrivateKey(content).export({ format: 'jwk' });
+    const known = this.#keys.find((key) => key.file === file && key.content === content);
+    if (known) return known;
+    const kid = basename(file, extname(file));
+    const key = await parseKey(file, content, kid, this.#policy.algorithm);
+    // Withdrawn when the operator removes its file, and not before.
+    const tokensLiveMs = Number.POSITIVE_INFINITY;
+    const { algorithm } = key;
+    return { file, content, key, kid, algorithm, createdAtMs: mtimeMs, signsFromMs: timeIn(kid), tokensLiveMs };
+  }
+
+  #generate(signsFromMs: number): Promise<PrivateJwk> {
+    return generatePrivateJwk(this.#policy.algorithm, signsFromMs);
+  }
+
+  /** Written under another name first, so that nobody ever reads half a key. */
+  async #write(jwk: PrivateJwk): Promise<string> {
+    await mkdir(this.#directory, { recursive: true, mode: 0o700 });
+    const pem = createPrivateKey({ key: { ...jwk }, format: 'jwk' }).export({ type: 'pkcs8', format: 'pem' });
+    const file = join(this.#directory, `${jwk.kid}.pem`);
+    const unfinished = `${file}.${process.pid}.tmp`;
+    await writeFile(unfinished, pem, { mode: 0o600, flag: 'wx' });
+    await rename(unfinished, file);
+    return file;
+  }
+}
+
+/** When the key signs from whose name begins as ours do, `20261123T125603Z-`; any other may sign as soon as it is there. */
+function timeIn(kid: string): number {
+  const [, year, month, day, hour, minute, second] = /^(\d{4})(\d\d)(\d\d)T(\d\d)(\d\d)(\d\d)Z-/.exec(kid) ?? [];
+  const time = Date.parse(`${year}-${month}-${day}T${hour}:${minute}:${second}Z`);
+  return Number.isNaN(time) ? 0 : time;
+}
+
+/** @throws Error when the new key would never sign, for the last by name does. */
+function refuseToComeBefore(keys: readonly Scheduled<FileKey>[], kid: string): void {
+  const signing = keys.find(({ state }) => state === 'signing')?.key;
+  if (signing === undefined || signing.kid < kid) return;
+  throw new Error(`${signing.file} comes after ${kid} by name and would go on signing: give it an earlier name first`);
+}
+
+async function parseKey(file: string, content: string, kid: string, algorithm: Algorithm): Promise<SigningKey> {
+  try {
+    const jwk: JWK = file.endsWith('.jwk')
+      ? parseKeyJson(content)
+      : createPrivateKey(content).export({ format: 'jwk' });
     return await importSigningKey(jwk, kid, algorithmOf(jwk, algorithm));
   } catch (cause) {
     throw new Error(`${file}: not a private key for ${algorithm}`, { cause });

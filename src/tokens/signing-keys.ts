@@ -1,27 +1,37 @@
-import { resolve } from 'node:path';
-import type { TokensConfig } from '../config/schema.ts';
-import type { Store } from '../store/store.ts';
 import type { KeySet } from './key-set.ts';
-import { readKeysDirectory } from './keys-directory.ts';
-import { readStoredKeys } from './stored-keys.ts';
+import type { KeySource } from './key-source.ts';
+
+export interface KeyEvents {
+  /** Other keys than before are published, or another one signs. */
+  onChange(keys: KeySet): void;
+  /** The keys could not be read again, told once for each cause; those that were read before stay in use. */
+  onProblem(error: Error): void;
+}
+
+const LONGEST_REFRESH_MS = 5000;
 
 /**
- * The keys that tokens are signed and verified with, from `keys_dir` or from the store.
+ * The keys that tokens are signed and verified with. They are read again every few seconds, however few the requests
+ * are, and never because of what a token says.
  *
  * A store that is out when the gateway starts is no reason not to start: the keys are asked for again with the next
  * request that needs them, and until then that request is refused as unavailable.
  */
 export class SigningKeys {
-  readonly #read: () => Promise<KeySet>;
-  #reading: Promise<KeySet> | undefined;
+  readonly #source: KeySource;
+  readonly #events: KeyEvents;
+  readonly #refreshEveryMs: number;
   #current: KeySet | undefined;
+  #refreshing: Promise<KeySet> | undefined;
+  #timer: NodeJS.Timeout | undefined;
+  #isClosed = false;
+  #lastProblem: string | undefined;
 
-  constructor(config: TokensConfig['signing'], directory: string, store: Store) {
-    const { algorithm, keys_dir } = config;
-    this.#read =
-      keys_dir === undefined
-        ? () => readStoredKeys(store, algorithm)
-        : () => readKeysDirectory(resolve(directory, keys_dir), algorithm);
+  /** @param overlapMs how long before it signs a key is published, and so has to be known to every gateway. */
+  constructor(source: KeySource, overlapMs: number, events: KeyEvents) {
+    this.#source = source;
+    this.#events = events;
+    this.#refreshEveryMs = Math.min(LONGEST_REFRESH_MS, overlapMs / 4);
   }
 
   /** The keys, once they have been read; undefined before. */
@@ -29,13 +39,58 @@ export class SigningKeys {
     return this.#current;
   }
 
-  /** @throws GatewayError `temporarily_unavailable` while the store that has the keys is out. */
+  /** @throws GatewayError `temporarily_unavailable` while the store that has the keys is out, Error when they cannot be used. */
   async load(): Promise<KeySet> {
-    if (this.#current) return this.#current;
-    this.#reading ??= this.#read().finally(() => {
-      this.#reading = undefined;
-    });
-    this.#current = await this.#reading;
-    return this.#current;
+    return this.#current ?? this.#refresh();
   }
+
+  async close(): Promise<void> {
+    this.#isClosed = true;
+    clearTimeout(this.#timer);
+    await this.#refreshing?.catch(() => {});
+  }
+
+  #refresh(): Promise<KeySet> {
+    clearTimeout(this.#timer);
+    this.#refreshing ??= this.#read().finally(() => {
+      this.#refreshing = undefined;
+      this.#scheduleRefresh();
+    });
+    return this.#refreshing;
+  }
+
+  async #read(): Promise<KeySet> {
+    try {
+      await this.#source.refresh();
+      this.#lastProblem = undefined;
+    } catch (error) {
+      if (this.#current === undefined) throw error;
+      this.#report(error as Error);
+    }
+    return this.#use(this.#source.current());
+  }
+
+  #use(keys: KeySet): KeySet {
+    const changed = this.#current === undefined || describe(keys) !== describe(this.#current);
+    this.#current = keys;
+    if (changed) this.#events.onChange(keys);
+    return keys;
+  }
+
+  #report(error: Error): void {
+    const problem = error.message + String(error.cause);
+    if (problem !== this.#lastProblem) this.#events.onProblem(error);
+    this.#lastProblem = problem;
+  }
+
+  /** Not all gateways at the same moment. */
+  #scheduleRefresh(): void {
+    if (this.#isClosed) return;
+    const delayMs = this.#refreshEveryMs * (0.75 + Math.random() / 4);
+    this.#timer = setTimeout(() => void this.#refresh().catch((error) => this.#report(error)), delayMs).unref();
+  }
+}
+
+function describe({ signing, byId }: KeySet): string {
+  return [signing.kid, ...byId.keys()].join(' ');
 }

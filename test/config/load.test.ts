@@ -143,3 +143,12 @@ test('a file of ten thousand routes is read within seconds', () => {
   assert.equal(loadConfig(write('long.yaml', `${MINIMAL}${routes.join('\n')}\n`)).routes.length, 10_001);
   assert.ok(performance.now() - startedMs < 10_000);
 });
+
+test('an encryption key is 32 bytes, in hexadecimal digits or base64', () => {
+  const bytes = Buffer.from('000102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1eff', 'hex');
+  for (const encoding of ['hex', 'base64', 'base64url'] as const) {
+    const tokens = `tokens: { signing: { encryption_key: "${bytes.toString(encoding)}" },`;
+    const { signing } = loadConfig(write('encrypted.yaml', MINIMAL.replace('tokens: {', tokens))).tokens;
+    assert.deepEqual(signing.encryption_key, bytes, encoding);
+  }
+});

@@ -6,6 +6,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { TestContext } from 'node:test';
 import { stringify } from 'yaml';
+import type { Config } from '../../src/config/schema.ts';
 import { createGateway, type Gateway, readConfig } from '../../src/gateway.ts';
 import { createLog } from '../../src/observe/log.ts';
 
@@ -62,12 +63,19 @@ const BASE: Settings = {
   routes: [],
 };
 
-/** Boots a real gateway on free ports, and stops it when the test is over. */
-export async function startGateway(test: TestContext, settings: Settings = {}): Promise<RunningGateway> {
+/**
+ * Boots a real gateway on free ports, and stops it when the test is over. `adjust` is for what gateway.yaml refuses, such
+ * as durations that are short enough for a test.
+ */
+export async function startGateway(
+  test: TestContext,
+  settings: Settings = {},
+  adjust: (config: Config) => Config = (config) => config,
+): Promise<RunningGateway> {
   const directory = writeConfiguration(settings);
   const records: Record<string, unknown>[] = [];
   const log = createLog({ level: 'info', format: 'json' }, { write: (line) => records.push(JSON.parse(line)) });
-  const gateway = await createGateway(readConfig(join(directory, 'gateway.yaml')), log);
+  const gateway = await createGateway(adjust(readConfig(join(directory, 'gateway.yaml'))), log);
   const { address, adminAddress } = await gateway.listen();
   let stopped: Promise<void> | undefined;
   const stop = () => {

@@ -8,23 +8,32 @@ import type { Store } from '../../src/store/store.ts';
 
 export interface StoreKind {
   readonly name: string;
-  /** Each call gives another connection to the same data; the embedded store has no other and gives the same. */
-  open(): Store;
+  /**
+   * Each call gives another connection to the same data; the embedded store has no other and gives the same. A `part`
+   * has data of its own.
+   */
+  open(part?: string): Store;
 }
 
 /** Keys of this test file's own, gone when it ends. */
 const config: RedisStoreConfig = { redis: redisUrl(), key_prefix: `test:${randomUUID()}`, timeout: 2000 };
-const embedded = new MemoryStore();
+const embedded = new Map<string, Store>();
 const opened: Store[] = [];
 
 /** Every store there is: what holds for one has to hold for the other. */
 export const stores: readonly StoreKind[] = [
-  { name: 'the embedded store', open: () => embedded },
+  { name: 'the embedded store', open: openEmbedded },
   { name: 'Redis', open: openRedis },
 ];
 
-function openRedis(): Store {
-  const store = new RedisStore(config);
+function openEmbedded(part = ''): Store {
+  const store = embedded.get(part) ?? new MemoryStore();
+  embedded.set(part, store);
+  return store;
+}
+
+function openRedis(part = ''): Store {
+  const store = new RedisStore({ ...config, key_prefix: `${config.key_prefix}:${part}` });
   opened.push(store);
   return store;
 }
@@ -41,7 +50,7 @@ after(async () => {
   const lifetimes = await Promise.all(keys.map((key) => redis.pttl(key)));
   if (keys.length > 0) await redis.del(...keys);
   redis.disconnect();
-  await Promise.all([embedded, ...opened].map((store) => store.close()));
+  await Promise.all([...embedded.values(), ...opened].map((store) => store.close()));
   assert.deepEqual(
     keys.filter((_, index) => lifetimes[index] === -1),
     [],

@@ -1,59 +1,99 @@
 import assert from 'node:assert/strict';
-import { mkdtempSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { describe, test } from 'node:test';
-import { readKeysDirectory } from '../../src/tokens/keys-directory.ts';
-import { readStoredKeys } from '../../src/tokens/stored-keys.ts';
-import { stores } from '../support/stores.ts';
+import { type TestContext, test } from 'node:test';
+import { setTimeout as delay } from 'node:timers/promises';
+import { RedisStore } from '../../src/store/redis.ts';
+import type { KeySource } from '../../src/tokens/key-source.ts';
+import { KeysDirectory } from '../../src/tokens/keys-directory.ts';
+import { SigningKeys } from '../../src/tokens/signing-keys.ts';
+import { StoredKeys } from '../../src/tokens/stored-keys.ts';
+import { startRedis } from '../support/redis.ts';
 
-for (const { name, open } of stores) {
-  test(`gateways that start at once on ${name} agree on one key, and so does one that starts later`, async () => {
-    const sets = await Promise.all(Array.from({ length: 4 }, () => readStoredKeys(open(), 'ES256')));
-    const later = await readStoredKeys(open(), 'ES256');
-    const kids = new Set([...sets, later].map(({ signing }) => signing.kid));
-    assert.equal(kids.size, 1);
-    assert.deepEqual(later.jwks, sets[0]?.jwks);
+const OVERLAP_MS = 200;
+/** Longer than it takes until the keys are read again. */
+const READ_AGAIN_MS = 120;
+const NOTHING = { now: false, withdrawOthers: false };
+
+function open(context: TestContext, source: KeySource) {
+  const changes: string[] = [];
+  const problems: string[] = [];
+  const keys = new SigningKeys(source, OVERLAP_MS, {
+    onChange: ({ signing, byId }) => changes.push(`${signing.kid} of ${byId.size}`),
+    onProblem: ({ message }) => problems.push(message),
   });
+  context.after(() => keys.close());
+  return { keys, changes, problems };
 }
 
-describe('keys_dir', () => {
-  const emptyDirectory = () => join(mkdtempSync(join(tmpdir(), 'postern-keys-')), 'keys');
+function emptyKeysDirectory() {
+  const directory = mkdtempSync(join(tmpdir(), 'postern-keys-'));
+  return { directory, source: new KeysDirectory(directory, { algorithm: 'ES256', overlap: OVERLAP_MS }) };
+}
 
-  test('gets its first key, for its owner alone, and keeps it', async () => {
-    const directory = emptyDirectory();
-    const first = await readKeysDirectory(directory, 'ES256');
-    assert.deepEqual(readdirSync(directory), [`${first.signing.kid}.pem`]);
-    assert.equal(statSync(join(directory, `${first.signing.kid}.pem`)).mode & 0o777, 0o600);
-    assert.equal((await readKeysDirectory(directory, 'ES256')).signing.kid, first.signing.kid);
-  });
+test('keys are read again without being asked for, and changes are told', async (context) => {
+  const { source } = emptyKeysDirectory();
+  const { keys, changes, problems } = open(context, source);
+  const first = (await keys.load()).signing.kid;
+  const second = await source.rotate({ ...NOTHING, withdrawOthers: true });
+  await delay(READ_AGAIN_MS);
+  assert.equal(keys.loaded?.signing.kid, second.kid);
+  assert.deepEqual(changes, [`${first} of 1`, `${second.kid} of 1`]);
+  assert.deepEqual(problems, []);
+});
 
-  test('signs with the last by name, and publishes all, older algorithms too', async () => {
-    const directory = emptyDirectory();
-    const old = await readKeysDirectory(directory, 'RS256');
-    const other = emptyDirectory();
-    const { signing } = await readKeysDirectory(other, 'EdDSA');
-    writeFileSync(join(directory, 'zz-new.pem'), readFileSync(join(other, `${signing.kid}.pem`)));
-    const both = await readKeysDirectory(directory, 'EdDSA');
-    assert.equal(both.signing.kid, 'zz-new');
-    assert.equal(both.signing.publicJwk.x, signing.publicJwk.x);
-    assert.deepEqual([...both.byId.keys()].sort(), [old.signing.kid, 'zz-new'].sort());
-  });
-
-  const rows: [sentence: string, name: string, content: string][] = [
-    ['a file that is no key', 'a.pem', 'hello'],
-    [
-      'a JWK that is public',
-      'a.jwk',
-      '{"kty":"OKP","crv":"Ed25519","x":"11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"}',
-    ],
-    ['a symmetric key', 'a.jwk', '{"kty":"oct","k":"c2VjcmV0"}'],
-  ];
-  for (const [sentence, name, content] of rows) {
-    test(`refuses ${sentence}, and names it`, async () => {
-      const directory = mkdtempSync(join(tmpdir(), 'postern-keys-'));
-      writeFileSync(join(directory, name), content);
-      await assert.rejects(readKeysDirectory(directory, 'EdDSA'), (error: Error) => error.message.includes(name));
-    });
+test('a key that cannot be read is told once, and again when it is back after it was mended', async (context) => {
+  const { directory, source } = emptyKeysDirectory();
+  const { keys, problems } = open(context, source);
+  const { signing } = await keys.load();
+  const bad = join(directory, 'zz.pem');
+  for (const told of [1, 2]) {
+    writeFileSync(bad, 'hello');
+    await delay(2 * READ_AGAIN_MS);
+    assert.deepEqual(problems, Array(told).fill(`${bad}: not a private key for ES256`));
+    assert.equal(keys.loaded?.signing, signing);
+    rmSync(bad);
+    await delay(READ_AGAIN_MS);
   }
+});
+
+test('nothing is read any more once they are closed', async (context) => {
+  const { source } = emptyKeysDirectory();
+  const { keys, changes } = open(context, source);
+  await keys.load();
+  await keys.close();
+  await source.rotate({ ...NOTHING, withdrawOthers: true });
+  await delay(READ_AGAIN_MS);
+  assert.equal(changes.length, 1);
+});
+
+test('with the store out, the next key takes over; a store that is out at first is asked again', async (context) => {
+  const redis = await startRedis();
+  const policy = { algorithm: 'ES256', rotate_every: 3_600_000, overlap: OVERLAP_MS, tokensLiveMs: 60_000 } as const;
+  const source = (key_prefix = 'test') => {
+    const store = new RedisStore({ redis: redis.url, key_prefix, timeout: 300 });
+    context.after(() => store.close());
+    return new StoredKeys(store, policy);
+  };
+  const running = open(context, source());
+  const { signing } = await running.keys.load();
+  const next = await source().rotate(NOTHING);
+  await delay(READ_AGAIN_MS);
+  assert.equal(running.keys.loaded?.signing, signing);
+  assert.equal(running.keys.loaded?.byId.size, 2);
+
+  await redis.stop();
+  const starting = open(context, source('other'));
+  const loaded = () => starting.keys.loaded;
+  await assert.rejects(starting.keys.load(), { code: 'temporarily_unavailable' });
+  await delay(OVERLAP_MS + READ_AGAIN_MS);
+  assert.equal(running.keys.loaded?.signing.kid, next.kid);
+  assert.equal(loaded(), undefined);
+
+  const again = await startRedis(redis.port);
+  context.after(again.stop);
+  await delay(1200);
+  assert.equal(loaded()?.byId.size, 1);
+  assert.equal(running.keys.loaded?.signing.kid, next.kid, 'this Redis is empty, and that ends no key');
 });
