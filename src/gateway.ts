@@ -10,8 +10,10 @@ import { trustedProxies } from './limits/client-address.ts';
 import { LoginLimits } from './limits/login-limits.ts';
 import { Listener } from './listener.ts';
 import { createEndpoints } from './oauth/endpoints.ts';
+import { createSessionRoutes } from './oauth/session-routes.ts';
 import { createAccessLog } from './observe/access-log.ts';
-import { AdminListener } from './observe/admin-listener.ts';
+import { AdminListener, type AdminRoute } from './observe/admin-listener.ts';
+import { createHealthRoutes } from './observe/health-routes.ts';
 import { createLog, type Log } from './observe/log.ts';
 import { createMetrics, type Metrics } from './observe/metrics.ts';
 import { Tunnels } from './proxy/tunnel.ts';
@@ -23,6 +25,8 @@ import type { AppState } from './steps.ts';
 import { openStore } from './store/open.ts';
 import type { Store } from './store/store.ts';
 import { RefreshFamilies } from './tokens/refresh-families.ts';
+import { RevokedTokens } from './tokens/revoked-tokens.ts';
+import { Sessions } from './tokens/sessions.ts';
 import { SigningKeys } from './tokens/signing-keys.ts';
 import { TokenVerifier } from './tokens/verify.ts';
 import { createUpgradeListener } from './upgrade.ts';
@@ -67,7 +71,17 @@ export async function createGateway(config: Config, log: Log = createLog(config.
     if (!(error instanceof GatewayError)) throw error;
     log.error({ cause: String(error.cause) }, 'signing keys not loaded yet');
   }
-  return new Gateway(config, log, { hashes, users, store, keys });
+  const revoked = openRevokedTokens(config, store, log);
+  await revoked.follow();
+  return new Gateway(config, log, { hashes, users, store, keys, revoked });
+}
+
+function openRevokedTokens({ tokens, clients }: Config, store: Store, log: Log): RevokedTokens {
+  const lifetimesMs = clients.map((client) => client.access_token_ttl ?? tokens.access_token_ttl);
+  const rules = { issuer: tokens.issuer, longestLifetimeMs: Math.max(...lifetimesMs) };
+  return new RevokedTokens(store, rules, (error) => {
+    log.error({ cause: String(error instanceof GatewayError ? error.cause : error) }, 'revoked tokens not read');
+  });
 }
 
 /** What is opened from outside, and has to be closed. */
@@ -76,6 +90,7 @@ interface Resources {
   readonly users: UserStores;
   readonly store: Store;
   readonly keys: SigningKeys;
+  readonly revoked: RevokedTokens;
 }
 
 export class Gateway {
@@ -91,19 +106,18 @@ export class Gateway {
 
   constructor(config: Config, log: Log, resources: Resources) {
     const metrics = createMetrics();
-    const { store, keys } = resources;
     this.#config = config;
     this.#log = log;
     this.#resources = resources;
-    this.#runtime = createRuntime(config, log, metrics, resources);
+    const families = new RefreshFamilies(resources.store, resources.revoked);
+    this.#runtime = createRuntime(config, log, metrics, resources, families);
     this.app = createApp(this.#runtime);
     this.#listener = new Listener(config.listen, this.app.callback(), createUpgradeListener(this.#runtime));
-    this.#admin = new AdminListener(config.admin, {
-      log,
-      metrics,
-      isReady: async () => this.#accepting && (await succeeds(keys.load())),
-      beforeMetrics: async () => metrics.storeUp.set((await succeeds(store.ping())) ? 1 : 0),
-    });
+    const routes = [
+      ...this.#healthRoutes(metrics),
+      ...createSessionRoutes(new Sessions(families, resources.store), log),
+    ];
+    this.#admin = new AdminListener(config.admin, routes, log);
   }
 
   /** @throws NodeJS.ErrnoException such as EADDRINUSE. */
@@ -123,21 +137,36 @@ export class Gateway {
     const { tunnels, upstreams } = this.#runtime;
     tunnels.close();
     await upstreams.destroy();
-    const { users, hashes, store } = this.#resources;
+    const { users, hashes, store, revoked } = this.#resources;
+    revoked.close();
     await Promise.all([users.close(), hashes.close(), store.close(), this.#admin.close()]);
     this.#log.info('stopped');
   }
+
+  #healthRoutes(metrics: Metrics): readonly AdminRoute[] {
+    const { store, keys, revoked } = this.#resources;
+    return createHealthRoutes({
+      metrics,
+      isReady: async () => this.#accepting && revoked.isKnown && (await succeeds(keys.load())),
+      beforeMetrics: async () => metrics.storeUp.set((await succeeds(store.ping())) ? 1 : 0),
+    });
+  }
 }
 
-function createRuntime(config: Config, log: Log, metrics: Metrics, resources: Resources): Runtime {
-  const { hashes, users, store, keys } = resources;
+function createRuntime(
+  config: Config,
+  log: Log,
+  metrics: Metrics,
+  { hashes, users, store, keys, revoked }: Resources,
+  families: RefreshFamilies,
+): Runtime {
   const limits = new LoginLimits(store, config.login_limits);
-  const families = new RefreshFamilies(store);
-  const tokens = new TokenVerifier(config.tokens, keys);
+  const tokens = new TokenVerifier(config.tokens, keys, revoked);
+  const parts = { config, users, hashes, limits, families, revoked, keys, tokens, log, metrics };
   return {
     trustedProxies: trustedProxies(config.listen.trusted_proxies),
     logAccess: createAccessLog(log, metrics),
-    endpoints: createEndpoints({ config, users, hashes, limits, families, keys, tokens, log, metrics }),
+    endpoints: createEndpoints(parts),
     matcher: createMatcher(config.routes),
     guard: new Guard(tokens),
     upstreams: new Upstreams(config.upstreams),

@@ -5,6 +5,7 @@ import { createLoginEvents } from '../observe/login-events.ts';
 import type { Metrics } from '../observe/metrics.ts';
 import { TokenMint } from '../tokens/mint.ts';
 import type { RefreshFamilies } from '../tokens/refresh-families.ts';
+import type { RevokedTokens } from '../tokens/revoked-tokens.ts';
 import type { SigningKeys } from '../tokens/signing-keys.ts';
 import type { TokenVerifier } from '../tokens/verify.ts';
 import type { HashVerifier } from '../users/password-hash/hash-pool.ts';
@@ -25,6 +26,7 @@ export interface EndpointParts {
   readonly hashes: HashVerifier;
   readonly limits: LoginLimits;
   readonly families: RefreshFamilies;
+  readonly revoked: RevokedTokens;
   readonly keys: SigningKeys;
   readonly tokens: TokenVerifier;
   readonly log: Log;
@@ -33,7 +35,7 @@ export interface EndpointParts {
 
 /** All that the gateway answers itself, by path. */
 export function createEndpoints(parts: EndpointParts): ReadonlyMap<string, Endpoint> {
-  const { config, hashes, limits, families, keys, tokens } = parts;
+  const { config, hashes, limits, families, revoked, keys, tokens } = parts;
   const { token, revoke, introspect, jwks, cors_origins: origins } = config.endpoints;
   const clients = new ClientAuthentication(config.clients, limits, hashes);
   const metadata = allowOrigins(origins, 'GET', createMetadataEndpoint(config));
@@ -41,8 +43,8 @@ export function createEndpoints(parts: EndpointParts): ReadonlyMap<string, Endpo
     ...metadataPaths(config.tokens.issuer).map((path) => [path, metadata] as const),
     [jwks, allowOrigins(origins, 'GET', createJwksEndpoint(keys))],
     [token, allowOrigins(origins, 'POST', createToken(parts, clients))],
-    [revoke, allowOrigins(origins, 'POST', createRevocationEndpoint({ clients, families }))],
-    [introspect, allowOrigins(origins, 'POST', createIntrospectionEndpoint({ clients, tokens }))],
+    [revoke, allowOrigins(origins, 'POST', createRevocationEndpoint({ clients, families, tokens, revoked }))],
+    [introspect, allowOrigins(origins, 'POST', createIntrospectionEndpoint({ clients, tokens, families }))],
   ]);
 }
 

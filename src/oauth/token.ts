@@ -49,6 +49,7 @@ async function mintTokens({ grant, refreshToken }: Granted, client: ClientConfig
     expires_in: Math.ceil(ttlMs / 1000),
     scope: grant.scope.join(' '),
     ...(refreshToken !== undefined && { refresh_token: refreshToken }),
-    ...(client.id_token && { id_token: await parts.mint.idToken(grant), id_token_type: ID_TOKEN_TYPE }),
+    ...(client.id_token &&
+      grant.login && { id_token: await parts.mint.idToken(grant, grant.login), id_token_type: ID_TOKEN_TYPE }),
   };
 }

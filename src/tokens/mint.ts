@@ -9,10 +9,18 @@ export interface TokenGrant {
   readonly subject: string;
   readonly clientId: string;
   readonly scope: readonly string[];
+  /** Undefined where a client acts on its own behalf. */
+  readonly login: Login | undefined;
+}
+
+/** The login that a token rests on. */
+export interface Login {
   /** What `{user.x}` reads. */
   readonly attributes: Readonly<Record<string, unknown>>;
   /** When the user last showed a password, in seconds since 1970. */
   readonly authTime: number;
+  /** Of the refresh tokens that come from it; undefined where there are none. */
+  readonly sessionId: string | undefined;
 }
 
 export class TokenMint {
@@ -26,21 +34,23 @@ export class TokenMint {
 
   /** A JWT access token with the claims of RFC 9068 §2.2 and the mapped ones, good for `ttlMs`. */
   accessToken(grant: TokenGrant, ttlMs: number): Promise<string> {
+    const { login } = grant;
     const claims = {
-      ...fillTemplates(this.#config.claims as Record<string, Template>, grant.attributes),
+      ...fillTemplates(this.#config.claims as Record<string, Template>, login?.attributes),
       client_id: grant.clientId,
       scope: grant.scope.join(' '),
-      auth_time: grant.authTime,
+      ...(login && { auth_time: login.authTime }),
+      ...(login?.sessionId && { sid: login.sessionId }),
       jti: randomUUID(),
     };
     return this.#sign(claims, { typ: 'at+jwt', subject: grant.subject, audience: this.#config.audience, ttlMs });
   }
 
   /** An ID token by OpenID Connect Core 1.0 §2, for the client to read: no API accepts it. */
-  idToken(grant: TokenGrant): Promise<string> {
+  idToken(grant: TokenGrant, login: Login): Promise<string> {
     const claims = {
-      ...fillTemplates(this.#config.id_token_claims as Record<string, Template>, grant.attributes),
-      auth_time: grant.authTime,
+      ...fillTemplates(this.#config.id_token_claims as Record<string, Template>, login.attributes),
+      auth_time: login.authTime,
     };
     const ttlMs = this.#config.id_token_ttl;
     return this.#sign(claims, { typ: 'JWT', subject: grant.subject, audience: grant.clientId, ttlMs });

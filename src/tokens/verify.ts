@@ -3,6 +3,7 @@ import { LRUCache } from 'lru-cache';
 import type { TokensConfig } from '../config/schema.ts';
 import { GatewayError } from '../errors.ts';
 import type { KeySet, SigningKey } from './key-set.ts';
+import type { RevokedTokens } from './revoked-tokens.ts';
 import type { SigningKeys } from './signing-keys.ts';
 
 /** What a verified access token says. */
@@ -26,24 +27,32 @@ const REMEMBERED_CHARACTERS = 32 * 1024 ** 2;
 /**
  * Verifies access tokens and remembers those that were good, by the whole token, until they expire or their key is
  * withdrawn: a signature check costs more than all the rest of a request. Failures are not remembered, so that a flood
- * of bad tokens displaces nothing.
+ * of bad tokens displaces nothing. Whether a token was revoked meanwhile is asked each time.
  */
 export class TokenVerifier {
   readonly #config: TokensConfig;
   readonly #keys: SigningKeys;
+  readonly #revoked: RevokedTokens;
   readonly #remembered = new LRUCache<string, Remembered>({
     max: REMEMBERED_TOKENS,
     maxSize: REMEMBERED_CHARACTERS,
     sizeCalculation: (_, token) => token.length,
   });
 
-  constructor(config: TokensConfig, keys: SigningKeys) {
+  constructor(config: TokensConfig, keys: SigningKeys, revoked: RevokedTokens) {
     this.#config = config;
     this.#keys = keys;
+    this.#revoked = revoked;
   }
 
   /** @throws GatewayError `invalid_token`, or `temporarily_unavailable` while there are no keys to verify with. */
   async verify(token: string): Promise<VerifiedToken> {
+    const verified = await this.#verify(token);
+    this.#revoked.refuse(verified.claims);
+    return verified;
+  }
+
+  async #verify(token: string): Promise<VerifiedToken> {
     const keys = this.#keys.loaded ?? (await this.#keys.load());
     const remembered = this.#remembered.get(token);
     if (remembered && stillGood(remembered, keys)) return remembered.token;

@@ -54,7 +54,7 @@ for (const [name, store] of [
       const gateway = await startGateway(context, { store, clients: CLIENTS });
       const { body } = await login(gateway);
       const token = body.access_token ?? '';
-      const { jti, iat, exp, auth_time, ...claims } = decodeJwt(token);
+      const { jti, sid, iat, exp, auth_time, ...claims } = decodeJwt(token);
       assert.deepEqual(claims, {
         iss: 'https://gateway.example/auth',
         aud: 'https://api.example',
@@ -65,6 +65,7 @@ for (const [name, store] of [
         roles: ['agents', 'staff'],
       });
       assert.match(jti ?? '', /^[0-9a-f-]{36}$/);
+      assert.match(String(sid), /^[\w-]{22}$/);
       assert.equal((exp ?? 0) - (iat ?? 0), 900);
       assert.ok(Math.abs(Number(auth_time) - Number(iat)) <= 1);
       const { alg, typ } = decodeProtectedHeader(token);
