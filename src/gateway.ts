@@ -8,6 +8,7 @@ import { GatewayError } from './errors.ts';
 import { Guard } from './guard/guard.ts';
 import { trustedProxies } from './limits/client-address.ts';
 import { LoginLimits } from './limits/login-limits.ts';
+import { RateLimits } from './limits/rate-limits.ts';
 import { Listener } from './listener.ts';
 import { createEndpoints } from './oauth/endpoints.ts';
 import { createSessionRoutes } from './oauth/session-routes.ts';
@@ -161,8 +162,9 @@ function createRuntime(
   families: RefreshFamilies,
 ): Runtime {
   const limits = new LoginLimits(store, config.login_limits);
+  const rateLimits = new RateLimits(store);
   const tokens = new TokenVerifier(config.tokens, keys, revoked);
-  const parts = { config, users, hashes, limits, families, revoked, keys, tokens, log, metrics };
+  const parts = { config, users, hashes, limits, rateLimits, families, revoked, keys, tokens, log, metrics };
   return {
     trustedProxies: trustedProxies(config.listen.trusted_proxies),
     logAccess: createAccessLog(log, metrics),

@@ -11,6 +11,7 @@ export const checkClients: Check = function* ({ clients = [], users }, locate) {
   for (const [index, client] of clients.entries()) {
     const at: At = (path, part) => locate(['clients', index, ...path], part);
     yield* checkSecrets(client, at);
+    yield* checkGrants(client, at);
     yield* checkScopes(client, at);
     yield* checkLifetimes(client, at);
     if (users) yield* checkUsers(client, users, at);
@@ -42,6 +43,17 @@ function* checkSecrets(client: ClientConfig, at: At): Iterable<Problem> {
   }
   for (const key of others) {
     yield { position: at([key], 'key'), message: `a client has one secret, and \`${first}\` is it already` };
+  }
+}
+
+function* checkGrants({ auth, grants }: ClientConfig, at: At): Iterable<Problem> {
+  const own = grants.indexOf('client_credentials');
+  if (auth === 'none' && own >= 0) {
+    const message = 'a client acts on its own behalf only if it authenticates (RFC 6749 §4.4), not with `auth: none`';
+    yield { position: at(['grants', own]), message };
+  }
+  if (grants.every((grant) => grant === 'refresh_token')) {
+    yield { position: at(['grants']), message: 'without another grant this client never gets its first refresh token' };
   }
 }
 

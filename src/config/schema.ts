@@ -8,6 +8,7 @@ import {
   hostName,
   optional,
   positiveDuration,
+  rate,
   size,
   text,
   timeout,
@@ -139,9 +140,12 @@ export const client = section({
   secret_hash: optional(text.regex(PASSWORD_HASH, 'expected an argon2id or bcrypt hash: $argon2id$… or $2b$…')),
   secret: optional(text),
   grants: z
-    .array(z.enum(['password', 'refresh_token'], { error: 'expected password or refresh_token' }), {
-      error: 'expected a list of grants: password, refresh_token',
-    })
+    .array(
+      z.enum(['password', 'refresh_token', 'client_credentials'], {
+        error: 'expected password, refresh_token or client_credentials',
+      }),
+      { error: 'expected a list of grants: password, refresh_token, client_credentials' },
+    )
     .min(1, 'a client without a grant can do nothing'),
   scopes,
   default_scopes: scopes.default([]),
@@ -157,6 +161,7 @@ export const client = section({
     .array(text, { error: 'expected a list of user stores' })
     .min(1, 'leave `users` out for all stores')
     .optional(),
+  rate_limit: optional(rate),
 });
 
 const fileUsers = section({ type: z.literal('file'), path: text });

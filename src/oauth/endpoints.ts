@@ -1,5 +1,6 @@
 import type { Config } from '../config/schema.ts';
 import type { LoginLimits } from '../limits/login-limits.ts';
+import type { RateLimits } from '../limits/rate-limits.ts';
 import type { Log } from '../observe/log.ts';
 import { createLoginEvents } from '../observe/login-events.ts';
 import type { Metrics } from '../observe/metrics.ts';
@@ -14,6 +15,7 @@ import { ClientAuthentication } from './client-authentication/authenticate.ts';
 import { allowOrigins } from './cors.ts';
 import { createJwksEndpoint, createMetadataEndpoint, metadataPaths } from './documents.ts';
 import type { Endpoint } from './endpoint.ts';
+import { ClientCredentialsGrant } from './grants/client-credentials.ts';
 import { PasswordGrant } from './grants/password.ts';
 import { RefreshTokenGrant } from './grants/refresh-token.ts';
 import { createIntrospectionEndpoint } from './introspect.ts';
@@ -25,6 +27,7 @@ export interface EndpointParts {
   readonly users: UserStores;
   readonly hashes: HashVerifier;
   readonly limits: LoginLimits;
+  readonly rateLimits: RateLimits;
   readonly families: RefreshFamilies;
   readonly revoked: RevokedTokens;
   readonly keys: SigningKeys;
@@ -49,14 +52,16 @@ export function createEndpoints(parts: EndpointParts): ReadonlyMap<string, Endpo
 }
 
 function createToken(parts: EndpointParts, clients: ClientAuthentication): Endpoint {
-  const { config, users, limits, families, keys, log, metrics } = parts;
+  const { config, users, limits, rateLimits, families, keys, log, metrics } = parts;
   const minFailureTimeMs = config.login_limits.min_failure_time;
   const reportLogin = createLoginEvents(log, metrics);
   return createTokenEndpoint({
     clients,
+    rateLimits,
     grants: [
       new PasswordGrant({ users, limits, families, minFailureTimeMs, reportLogin }),
       new RefreshTokenGrant({ families, users }),
+      new ClientCredentialsGrant(),
     ],
     mint: new TokenMint(config.tokens, keys),
     accessTokenTtlMs: config.tokens.access_token_ttl,

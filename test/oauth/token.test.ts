@@ -20,7 +20,7 @@ const CLIENTS = [
   { id: 'post', auth: 'client_secret_post', secret: 's3cret', grants: ['password'], scopes: ['read', 'write'] },
   { id: 'spa', auth: 'none', grants: ['password', 'refresh_token'], scopes: ['read'], access_token_ttl: '90s' },
   { id: 'odd-id%', auth: 'client_secret_basic', secret: 'a%2Bb+c:d', grants: ['password'], scopes: ['read'] },
-  { id: 'robot', auth: 'client_secret_basic', secret: 'r', grants: ['refresh_token'], scopes: ['read'] },
+  { id: 'robot', auth: 'client_secret_basic', secret: 'r', grants: ['client_credentials'], scopes: ['read'] },
 ];
 
 for (const [name, store] of [
