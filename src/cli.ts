@@ -1,6 +1,7 @@
 #!/usr/bin/env node
 import { Command, CommanderError, Option } from 'commander';
 import { BadConfiguration } from './commands/bad-configuration.ts';
+import type { Selection } from './commands/sessions.ts';
 import { ConfigError } from './config/problem.ts';
 import { withCause } from './errors.ts';
 
@@ -63,6 +64,28 @@ keys
     false,
   )
   .action(async (file: string, request) => (await import('./commands/keys.ts')).rotateKeys(file, request));
+const sessions = program
+  .command('sessions')
+  .description('see and end the sessions that a running gateway has of a user');
+
+sessionsCommand('list', 'print them').action(async (file: string, selection: Selection) =>
+  (await import('./commands/sessions.ts')).listSessions(file, selection),
+);
+
+sessionsCommand('revoke', 'end them, and the access tokens that came from them').action(
+  async (file: string, selection: Selection) =>
+    (await import('./commands/sessions.ts')).revokeSessions(file, selection),
+);
+
+function sessionsCommand(name: string, description: string): Command {
+  return sessions
+    .command(name)
+    .description(description)
+    .argument('[file]', 'the configuration, which says where the gateway has its admin address', 'gateway.yaml')
+    .requiredOption('--user <username>', 'whose sessions')
+    .option('--client <id>', 'only those of this client')
+    .addOption(new Option('--format <format>', 'how to print').choices(['table', 'json']).default('table'));
+}
 
 try {
   await program.parseAsync();

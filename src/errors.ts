@@ -12,8 +12,6 @@ const CATALOGUE = {
   unauthorized_client: [400, 'The client may not use this grant type.'],
   unsupported_grant_type: [400, 'The grant type is not supported.'],
   invalid_scope: [400, 'The requested scope is unknown or exceeds what may be granted.'],
-  // RFC 7009 §2.2.1
-  unsupported_token_type: [400, 'Tokens of this type cannot be revoked.'],
   // RFC 6750 §3.1
   unauthorized: [401, 'This resource needs an access token.'],
   invalid_token: [401, 'The access token is expired or not valid here.'],

@@ -8,10 +8,13 @@ import { GatewayError, withCause } from './errors.ts';
 import { Guard } from './guard/guard.ts';
 import { trustedProxies } from './limits/client-address.ts';
 import { LoginLimits } from './limits/login-limits.ts';
+import { RateLimits } from './limits/rate-limits.ts';
 import { Listener } from './listener.ts';
 import { createEndpoints } from './oauth/endpoints.ts';
+import { createSessionRoutes } from './oauth/session-routes.ts';
 import { createAccessLog } from './observe/access-log.ts';
-import { AdminListener } from './observe/admin-listener.ts';
+import { AdminListener, type AdminRoute } from './observe/admin-listener.ts';
+import { createHealthRoutes } from './observe/health-routes.ts';
 import { createLog, describeCause, type Log } from './observe/log.ts';
 import { createMetrics, type Metrics } from './observe/metrics.ts';
 import { Tunnels } from './proxy/tunnel.ts';
@@ -24,6 +27,8 @@ import { openStore } from './store/open.ts';
 import type { Store } from './store/store.ts';
 import { openKeySource } from './tokens/open-key-source.ts';
 import { RefreshFamilies } from './tokens/refresh-families.ts';
+import { RevokedTokens } from './tokens/revoked-tokens.ts';
+import { Sessions } from './tokens/sessions.ts';
 import { SigningKeys } from './tokens/signing-keys.ts';
 import { UsedOnce } from './tokens/used-once.ts';
 import { createTokenVerifier } from './tokens/verify.ts';
@@ -66,7 +71,8 @@ export async function createGateway(config: Config, log: Log = createLog(config.
     onChange: ({ signing, byId }) => log.info({ signing: signing.kid, published: [...byId.keys()] }, 'signing keys'),
     onProblem: (error) => log.error({ cause: withCause(error) }, 'signing keys not read again'),
   });
-  const resources = { hashes, users, store, keys };
+  const revoked = openRevokedTokens(config, store, log);
+  const resources = { hashes, users, store, keys, revoked };
   try {
     await keys.load();
   } catch (error) {
@@ -77,7 +83,16 @@ export async function createGateway(config: Config, log: Log = createLog(config.
     }
     log.error({ cause: String(error.cause) }, 'signing keys not loaded yet');
   }
+  await revoked.follow();
   return new Gateway(config, log, resources);
+}
+
+function openRevokedTokens({ tokens, clients }: Config, store: Store, log: Log): RevokedTokens {
+  const lifetimesMs = clients.map((client) => client.access_token_ttl ?? tokens.access_token_ttl);
+  const rules = { issuer: tokens.issuer, longestLifetimeMs: Math.max(...lifetimesMs) };
+  return new RevokedTokens(store, rules, (error) => {
+    log.error({ cause: String(error instanceof GatewayError ? error.cause : error) }, 'revoked tokens not read');
+  });
 }
 
 /** What is opened from outside, and has to be closed. */
@@ -86,9 +101,11 @@ interface Resources {
   readonly users: UserStores;
   readonly store: Store;
   readonly keys: SigningKeys;
+  readonly revoked: RevokedTokens;
 }
 
-async function closeAll({ keys, users, hashes, store }: Resources): Promise<void> {
+async function closeAll({ keys, revoked, users, hashes, store }: Resources): Promise<void> {
+  revoked.close();
   await keys.close();
   await Promise.all([users.close(), hashes.close(), store.close()]);
 }
@@ -106,11 +123,11 @@ export class Gateway {
 
   constructor(config: Config, log: Log, resources: Resources) {
     const metrics = createMetrics();
-    const { store, keys } = resources;
     this.#config = config;
     this.#log = log;
     this.#resources = resources;
-    this.#runtime = createRuntime(config, log, metrics, resources);
+    const families = new RefreshFamilies(resources.store, resources.revoked);
+    this.#runtime = createRuntime(config, log, metrics, resources, families);
     this.app = createApp(this.#runtime);
     const { logAccess } = this.#runtime;
     this.#listener = new Listener(config.listen, {
@@ -120,12 +137,11 @@ export class Gateway {
         logAccess({ ...refusal, status: error.status, error: error.code, cause: error.cause });
       },
     });
-    this.#admin = new AdminListener(config.admin, {
-      log,
-      metrics,
-      isReady: async () => this.#accepting && (await succeeds(keys.load())),
-      beforeMetrics: async () => metrics.storeUp.set((await succeeds(store.ping())) ? 1 : 0),
-    });
+    const routes = [
+      ...this.#healthRoutes(metrics),
+      ...createSessionRoutes(new Sessions(families, resources.store), log),
+    ];
+    this.#admin = new AdminListener(config.admin, routes, log);
   }
 
   /** @throws NodeJS.ErrnoException such as EADDRINUSE. */
@@ -148,20 +164,35 @@ export class Gateway {
     await Promise.all([closeAll(this.#resources), this.#admin.close()]);
     this.#log.info('stopped');
   }
+
+  #healthRoutes(metrics: Metrics): readonly AdminRoute[] {
+    const { store, keys, revoked } = this.#resources;
+    return createHealthRoutes({
+      metrics,
+      isReady: async () => this.#accepting && revoked.isKnown && (await succeeds(keys.load())),
+      beforeMetrics: async () => metrics.storeUp.set((await succeeds(store.ping())) ? 1 : 0),
+    });
+  }
 }
 
-function createRuntime(config: Config, log: Log, metrics: Metrics, resources: Resources): Runtime {
-  const { hashes, users, store, keys } = resources;
+function createRuntime(
+  config: Config,
+  log: Log,
+  metrics: Metrics,
+  { hashes, users, store, keys, revoked }: Resources,
+  families: RefreshFamilies,
+): Runtime {
   const limits = new LoginLimits(store, config.login_limits);
-  const families = new RefreshFamilies(store);
   const usedAssertions = new UsedOnce(store, 'client-assertion');
-  const tokens = createTokenVerifier(config, keys, (issuer, cause) => {
+  const rateLimits = new RateLimits(store);
+  const tokens = createTokenVerifier(config, keys, revoked, (issuer, cause) => {
     log.warn({ issuer, cause: describeCause(cause) }, 'keys of a trusted issuer not fetched');
   });
+  const state = { limits, rateLimits, families, revoked, usedAssertions };
   return {
     trustedProxies: trustedProxies(config.listen.trusted_proxies),
     logAccess: createAccessLog(log, metrics),
-    endpoints: createEndpoints({ config, users, hashes, limits, families, keys, usedAssertions, tokens, log, metrics }),
+    endpoints: createEndpoints({ config, users, hashes, keys, tokens, ...state, log, metrics }),
     matcher: createMatcher(config.routes),
     guard: new Guard(tokens),
     upstreams: new Upstreams(config.upstreams),

@@ -12,6 +12,7 @@ export const checkClients: Check = function* ({ clients = [], users }, locate) {
   for (const [index, client] of clients.entries()) {
     const at: At = (path, part) => locate(['clients', index, ...path], part);
     yield* checkCredentials(client, at);
+    yield* checkGrants(client, at);
     yield* checkScopes(client, at);
     yield* checkLifetimes(client, at);
     if (users) yield* checkUsers(client, users, at);
@@ -28,6 +29,17 @@ function* checkIds(clients: readonly ClientConfig[], locate: Locate): Iterable<P
     }
     const { line } = locate(['clients', owner, 'id']);
     yield { position: locate(['clients', index, 'id']), message: `the client of line ${line} has this id already` };
+  }
+}
+
+function* checkGrants({ auth, grants }: ClientConfig, at: At): Iterable<Problem> {
+  const own = grants.indexOf('client_credentials');
+  if (auth === 'none' && own >= 0) {
+    const message = 'a client acts on its own behalf only if it authenticates (RFC 6749 §4.4), not with `auth: none`';
+    yield { position: at(['grants', own]), message };
+  }
+  if (grants.every((grant) => grant === 'refresh_token')) {
+    yield { position: at(['grants']), message: 'without another grant this client never gets its first refresh token' };
   }
 }
 

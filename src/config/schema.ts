@@ -11,6 +11,7 @@ import {
   hostName,
   optional,
   positiveDuration,
+  rate,
   secureUrl,
   size,
   text,
@@ -172,9 +173,12 @@ export const client = section({
   }).optional(),
   jwks_uri: optional(secureUrl),
   grants: z
-    .array(z.enum(['password', 'refresh_token'], { error: 'expected password or refresh_token' }), {
-      error: 'expected a list of grants: password, refresh_token',
-    })
+    .array(
+      z.enum(['password', 'refresh_token', 'client_credentials'], {
+        error: 'expected password, refresh_token or client_credentials',
+      }),
+      { error: 'expected a list of grants: password, refresh_token, client_credentials' },
+    )
     .min(1, 'a client without a grant can do nothing'),
   scopes,
   default_scopes: scopes.default([]),
@@ -190,6 +194,7 @@ export const client = section({
     .array(text, { error: 'expected a list of user stores' })
     .min(1, 'leave `users` out for all stores')
     .optional(),
+  rate_limit: optional(rate),
 });
 
 const fileUsers = section({ type: z.literal('file'), path: text });

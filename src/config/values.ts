@@ -32,6 +32,17 @@ export const wait = duration.refine(isTimer, 'a wait may be 24 days at the most'
 
 export const timeout = positiveDuration.refine(isTimer, 'a timeout may be 24 days at the most');
 
+const RATE = 'expected a rate such as 100/1s';
+
+/** `100/1s`: requests, and the duration in which there may be as many. */
+export const rate = z.string({ error: RATE }).transform((value, context) => {
+  const [, requests, per] = /^(\d{1,9})\/(\w+)$/.exec(value) ?? [];
+  const parsed = positiveDuration.safeParse(per);
+  if (Number(requests) > 0 && parsed.success) return { requests: Number(requests), per: parsed.data };
+  context.addIssue(RATE);
+  return z.NEVER;
+});
+
 const SIZE = 'expected a size such as 16kb or 10mb';
 
 /** `512b`, `16kb`, `10mb`, `1gb`; in code: bytes. */

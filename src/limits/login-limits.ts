@@ -1,9 +1,10 @@
-import { createHash, randomUUID } from 'node:crypto';
+import { randomUUID } from 'node:crypto';
 import { setTimeout as delay } from 'node:timers/promises';
 import { LRUCache } from 'lru-cache';
 import type { LoginLimitsConfig } from '../config/schema.ts';
 import { GatewayError, unavailable } from '../errors.ts';
 import type { Store } from '../store/store.ts';
+import { usernameHash } from '../store/username-hash.ts';
 import { networkOf } from './client-address.ts';
 import {
   COUNT_FAILURE,
@@ -169,11 +170,6 @@ function reservationKeysOf(counters: readonly Counter[]): readonly string[] {
 
 function fixedWindow({ failures, per }: LoginLimitsConfig['user']): CounterRule {
   return { failures, lock: 0, max_lock: 0, forget_after: per };
-}
-
-/** One count for all spellings that user stores may take for the same name; hashed, since what is typed there may be a password. */
-function usernameHash(username: string): string {
-  return createHash('sha256').update(username.normalize('NFC').toLowerCase()).digest('base64url');
 }
 
 function tooManyFailures(lockedMs: number): GatewayError {

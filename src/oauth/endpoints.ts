@@ -1,10 +1,12 @@
 import type { Config } from '../config/schema.ts';
 import type { LoginLimits } from '../limits/login-limits.ts';
+import type { RateLimits } from '../limits/rate-limits.ts';
 import { describeCause, type Log } from '../observe/log.ts';
 import { createLoginEvents } from '../observe/login-events.ts';
 import type { Metrics } from '../observe/metrics.ts';
 import { TokenMint } from '../tokens/mint.ts';
 import type { RefreshFamilies } from '../tokens/refresh-families.ts';
+import type { RevokedTokens } from '../tokens/revoked-tokens.ts';
 import type { SigningKeys } from '../tokens/signing-keys.ts';
 import type { UsedOnce } from '../tokens/used-once.ts';
 import type { TokenVerifier } from '../tokens/verify.ts';
@@ -14,6 +16,7 @@ import { ClientAuthentication } from './client-authentication/authenticate.ts';
 import { allowOrigins } from './cors.ts';
 import { createJwksEndpoint, createMetadataEndpoint, endpointUrl, metadataPaths } from './documents.ts';
 import type { Endpoint } from './endpoint.ts';
+import { ClientCredentialsGrant } from './grants/client-credentials.ts';
 import { PasswordGrant } from './grants/password.ts';
 import { RefreshTokenGrant } from './grants/refresh-token.ts';
 import { createIntrospectionEndpoint } from './introspect.ts';
@@ -25,7 +28,9 @@ export interface EndpointParts {
   readonly users: UserStores;
   readonly hashes: HashVerifier;
   readonly limits: LoginLimits;
+  readonly rateLimits: RateLimits;
   readonly families: RefreshFamilies;
+  readonly revoked: RevokedTokens;
   readonly keys: SigningKeys;
   readonly usedAssertions: UsedOnce;
   readonly tokens: TokenVerifier;
@@ -35,7 +40,7 @@ export interface EndpointParts {
 
 /** All that the gateway answers itself, by path. */
 export function createEndpoints(parts: EndpointParts): ReadonlyMap<string, Endpoint> {
-  const { config, families, keys, tokens } = parts;
+  const { config, families, revoked, keys, tokens } = parts;
   const { token, revoke, introspect, jwks, cors_origins: origins } = config.endpoints;
   const clients = createClientAuthentication(parts);
   const metadata = allowOrigins(origins, 'GET', createMetadataEndpoint(config, keys));
@@ -43,8 +48,8 @@ export function createEndpoints(parts: EndpointParts): ReadonlyMap<string, Endpo
     ...metadataPaths(config.tokens.issuer).map((path) => [path, metadata] as const),
     [jwks, allowOrigins(origins, 'GET', createJwksEndpoint(keys))],
     [token, allowOrigins(origins, 'POST', createToken(parts, clients))],
-    [revoke, allowOrigins(origins, 'POST', createRevocationEndpoint({ clients, families }))],
-    [introspect, allowOrigins(origins, 'POST', createIntrospectionEndpoint({ clients, tokens }))],
+    [revoke, allowOrigins(origins, 'POST', createRevocationEndpoint({ clients, families, tokens, revoked }))],
+    [introspect, allowOrigins(origins, 'POST', createIntrospectionEndpoint({ clients, tokens, families }))],
   ]);
 }
 
@@ -67,14 +72,16 @@ function createClientAuthentication({
 }
 
 function createToken(parts: EndpointParts, clients: ClientAuthentication): Endpoint {
-  const { config, users, limits, families, keys, log, metrics } = parts;
+  const { config, users, limits, rateLimits, families, keys, log, metrics } = parts;
   const minFailureTimeMs = config.login_limits.min_failure_time;
   const reportLogin = createLoginEvents(log, metrics);
   return createTokenEndpoint({
     clients,
+    rateLimits,
     grants: [
       new PasswordGrant({ users, limits, families, minFailureTimeMs, reportLogin }),
       new RefreshTokenGrant({ families, users }),
+      new ClientCredentialsGrant(),
     ],
     mint: new TokenMint(config, keys),
     accessTokenTtlMs: config.tokens.access_token_ttl,

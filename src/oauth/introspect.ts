@@ -1,33 +1,47 @@
+import type { ClientConfig } from '../config/schema.ts';
 import { GatewayError } from '../errors.ts';
-import type { VerifiedToken } from '../tokens/issuer.ts';
+import type { RefreshFamilies } from '../tokens/refresh-families.ts';
 import type { TokenVerifier } from '../tokens/verify.ts';
 import type { ClientAuthentication } from './client-authentication/authenticate.ts';
 import { readClientRequest } from './client-request.ts';
 import type { Endpoint } from './endpoint.ts';
 import { requiredParameter } from './form.ts';
+import { isJwt, readAccessToken } from './presented-token.ts';
 
 interface IntrospectionParts {
   readonly clients: ClientAuthentication;
   readonly tokens: TokenVerifier;
+  readonly families: RefreshFamilies;
 }
 
-/** Introspection (RFC 7662) of our own access tokens, for clients that authenticate. Whatever else is sent is not active (§2.2). */
-export function createIntrospectionEndpoint({ clients, tokens }: IntrospectionParts): Endpoint {
+/** Introspection (RFC 7662), for clients that authenticate. Whatever is no good token is not active (§2.2). */
+export function createIntrospectionEndpoint({ clients, tokens, families }: IntrospectionParts): Endpoint {
   return async (ctx, caller) => {
     const { form, client } = await readClientRequest(ctx, caller, clients);
     // RFC 7662 §4: who could ask without proof could try out tokens.
     if (client.auth === 'none') throw new GatewayError('invalid_client');
     const token = requiredParameter(form, 'token');
-    const verified = await verify(token, tokens);
-    ctx.body = verified ? { ...verified.claims, active: true, token_type: 'Bearer' } : { active: false };
+    const told = await (isJwt(token) ? accessToken(token, tokens) : refreshToken(token, client, families));
+    ctx.body = told ? { ...told, active: true } : { active: false };
   };
 }
 
-async function verify(token: string, tokens: TokenVerifier): Promise<VerifiedToken | undefined> {
-  try {
-    return await tokens.verify(token);
-  } catch (error) {
-    if (error instanceof GatewayError && error.code === 'invalid_token') return undefined;
-    throw error;
-  }
+async function accessToken(token: string, tokens: TokenVerifier) {
+  const verified = await readAccessToken(token, tokens);
+  return verified && { ...verified.claims, token_type: 'Bearer' };
+}
+
+/** Told to the client that it belongs to, and to no other: nobody else has a use for it. */
+async function refreshToken(token: string, client: ClientConfig, families: RefreshFamilies) {
+  const family = await families.inspect(token, client.id);
+  return (
+    family && {
+      client_id: client.id,
+      sub: family.grant.user.sub,
+      username: family.grant.user.username,
+      scope: family.grant.scope.filter((scope) => client.scopes.includes(scope)).join(' '),
+      iat: Math.floor(family.issuedAtMs / 1000),
+      exp: Math.floor(family.expiresAtMs / 1000),
+    }
+  );
 }

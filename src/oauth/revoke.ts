@@ -1,32 +1,35 @@
-import { GatewayError } from '../errors.ts';
 import type { RefreshFamilies } from '../tokens/refresh-families.ts';
+import type { RevokedTokens } from '../tokens/revoked-tokens.ts';
+import type { TokenVerifier } from '../tokens/verify.ts';
 import type { ClientAuthentication } from './client-authentication/authenticate.ts';
 import { readClientRequest } from './client-request.ts';
 import type { Endpoint } from './endpoint.ts';
 import { requiredParameter } from './form.ts';
+import { isJwt, readAccessToken } from './presented-token.ts';
 
 interface RevocationParts {
   readonly clients: ClientAuthentication;
   readonly families: RefreshFamilies;
+  readonly tokens: TokenVerifier;
+  readonly revoked: RevokedTokens;
 }
 
 /**
- * Revocation (RFC 7009) of refresh tokens, which ends their whole family. A token that is unknown, or another client's, is
- * answered like one that was revoked (§2.2). Access tokens end by themselves: asking to revoke one is
- * `unsupported_token_type` (§2.2.1).
+ * Revocation (RFC 7009): a refresh token ends its whole family and the access tokens that came from it, an access token
+ * ends alone. A token that is unknown, or another client's, is answered like one that was revoked (§2.2).
  */
-export function createRevocationEndpoint({ clients, families }: RevocationParts): Endpoint {
+export function createRevocationEndpoint(parts: RevocationParts): Endpoint {
   return async (ctx, caller) => {
-    const { form, client } = await readClientRequest(ctx, caller, clients);
+    const { form, client } = await readClientRequest(ctx, caller, parts.clients);
     const token = requiredParameter(form, 'token');
-    if (isJwt(token)) throw new GatewayError('unsupported_token_type');
-    await families.revoke(token, client.id);
+    if (isJwt(token)) await revokeAccessToken(token, client.id, parts);
+    else await parts.families.revoke(token, client.id);
     ctx.status = 200;
     ctx.body = {};
   };
 }
 
-/** Refresh tokens have no dots in them. */
-function isJwt(token: string): boolean {
-  return token.split('.').length === 3;
+async function revokeAccessToken(token: string, clientId: string, { tokens, revoked }: RevocationParts): Promise<void> {
+  const verified = await readAccessToken(token, tokens);
+  if (verified?.clientId === clientId) await revoked.revoke(verified.claims);
 }

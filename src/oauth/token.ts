@@ -1,5 +1,6 @@
 import type { ClientConfig } from '../config/schema.ts';
 import { GatewayError } from '../errors.ts';
+import type { RateLimits } from '../limits/rate-limits.ts';
 import type { TokenMint } from '../tokens/mint.ts';
 import type { ClientAuthentication } from './client-authentication/authenticate.ts';
 import { readClientRequest } from './client-request.ts';
@@ -11,6 +12,7 @@ const ID_TOKEN_TYPE = 'urn:ietf:params:oauth:grant-type:jwt-bearer';
 
 interface TokenParts {
   readonly clients: ClientAuthentication;
+  readonly rateLimits: RateLimits;
   readonly grants: readonly Grant[];
   readonly mint: TokenMint;
   /** Milliseconds; a client may have its own. */
@@ -22,6 +24,7 @@ interface TokenParts {
 export function createTokenEndpoint(parts: TokenParts): Endpoint {
   return async (ctx, caller) => {
     const { form, client } = await readClientRequest(ctx, caller, parts.clients);
+    if (client.rate_limit) await parts.rateLimits.take(`client:${client.id}`, client.rate_limit);
     const grant = chooseGrant(form, client, parts.grants);
     const granted = await grant.authorize({ form, client, address: caller.address, requestId: caller.requestId });
     caller.subject = granted.grant.subject;
@@ -48,6 +51,7 @@ async function mintTokens({ grant, refreshToken }: Granted, client: ClientConfig
     expires_in: Math.ceil(ttlMs / 1000),
     scope: grant.scope.join(' '),
     ...(refreshToken !== undefined && { refresh_token: refreshToken }),
-    ...(client.id_token && { id_token: await parts.mint.idToken(grant), id_token_type: ID_TOKEN_TYPE }),
+    ...(client.id_token &&
+      grant.login && { id_token: await parts.mint.idToken(grant, grant.login), id_token_type: ID_TOKEN_TYPE }),
   };
 }

@@ -1,40 +1,49 @@
-import { createHash, timingSafeEqual } from 'node:crypto';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import type { AdminConfig } from '../config/schema.ts';
+import { GatewayError, toGatewayError } from '../errors.ts';
+import { refuseStrangers } from './admin-access.ts';
 import type { Log } from './log.ts';
-import type { Metrics } from './metrics.ts';
 
-export interface AdminParts {
-  readonly log: Log;
-  readonly metrics: Metrics;
-  /** Whether this gateway takes requests; false while it starts and while it drains. */
-  isReady(): Promise<boolean>;
-  /** Refreshes the gauges that are read and not counted. */
-  beforeMetrics(): Promise<void>;
-}
-
-interface Answer {
+export interface AdminAnswer {
   readonly status: number;
   readonly type: string;
   readonly body: string;
 }
 
-/** Health and metrics, on an address of their own. Probes need no token; what tells about traffic does, where one is set. */
+export interface AdminRequest {
+  readonly query: URLSearchParams;
+  /** What stands for `{id}` in the path; empty where the path has none. */
+  readonly id: string;
+}
+
+/** One thing that the admin address can be asked. A route for GET answers HEAD too. */
+export interface AdminRoute {
+  readonly method: 'GET' | 'DELETE';
+  /** Literal, but for `{id}` as its last segment. */
+  readonly path: string;
+  /** Whether it answers without the admin token, as probes need it. */
+  readonly isOpen?: boolean;
+  /** @throws GatewayError, which is answered as JSON. */
+  answer(request: AdminRequest): AdminAnswer | Promise<AdminAnswer>;
+}
+
+/** What operators ask the gateway, on an address of its own. */
 export class AdminListener {
   readonly #server: Server;
   readonly #config: AdminConfig;
-  readonly #parts: AdminParts;
+  readonly #routes: readonly AdminRoute[];
 
-  constructor(config: AdminConfig, parts: AdminParts) {
+  constructor(config: AdminConfig, routes: readonly AdminRoute[], log: Log) {
     this.#config = config;
-    this.#parts = parts;
+    this.#routes = routes;
     this.#server = createServer({ requestTimeout: 10_000, headersTimeout: 10_000 }, (request, response) => {
       this.#answer(request).then(
         (answer) => write(response, answer),
-        (error) => {
-          parts.log.error({ cause: String(error) }, 'admin request failed');
-          write(response, text(500, 'failed'));
+        (thrown) => {
+          const error = toGatewayError(thrown);
+          if (error.status >= 500) log.error({ cause: String(error.cause) }, 'admin request failed');
+          write(response, refusal(error), error.headers);
         },
       );
     });
@@ -58,40 +67,39 @@ export class AdminListener {
     });
   }
 
-  async #answer(request: IncomingMessage): Promise<Answer> {
-    if (request.method !== 'GET' && request.method !== 'HEAD') return text(405, 'GET or HEAD');
-    switch (request.url?.split('?')[0]) {
-      case '/healthz':
-        return text(200, 'ok');
-      case '/readyz':
-        return (await this.#parts.isReady()) ? text(200, 'ready') : text(503, 'not ready');
-      case '/metrics':
-        return this.#mayRead(request) ? this.#metrics() : text(401, 'the admin token is needed');
-      default:
-        return text(404, 'not found');
-    }
-  }
-
-  async #metrics(): Promise<Answer> {
-    await this.#parts.beforeMetrics();
-    const { registry } = this.#parts.metrics;
-    return { status: 200, type: registry.contentType, body: await registry.metrics() };
-  }
-
-  #mayRead(request: IncomingMessage): boolean {
-    const { token } = this.#config;
-    return token === '' || timingSafeEqual(sha256(`Bearer ${token}`), sha256(request.headers.authorization ?? ''));
+  async #answer(request: IncomingMessage): Promise<AdminAnswer> {
+    const [path = '', query] = (request.url ?? '').split('?', 2);
+    const known = this.#routes.filter((route) => pattern(route).test(path));
+    if (known.length === 0) throw new GatewayError('not_found');
+    const method = request.method === 'HEAD' ? 'GET' : request.method;
+    const route = known.find((candidate) => candidate.method === method);
+    if (route === undefined) throw new GatewayError('method_not_allowed', { headers: { Allow: methodsOf(known) } });
+    if (!route.isOpen) refuseStrangers(request, this.#config.token);
+    return route.answer({ query: new URLSearchParams(query), id: pattern(route).exec(path)?.[1] ?? '' });
   }
 }
 
-function text(status: number, body: string): Answer {
+export function text(status: number, body: string): AdminAnswer {
   return { status, type: 'text/plain; charset=utf-8', body: `${body}\n` };
 }
 
-function write(response: ServerResponse, { status, type, body }: Answer): void {
-  response.writeHead(status, { 'Content-Type': type, 'Cache-Control': 'no-store' }).end(body);
+export function json(status: number, body: object): AdminAnswer {
+  return { status, type: 'application/json', body: `${JSON.stringify(body)}\n` };
 }
 
-function sha256(value: string): Buffer {
-  return createHash('sha256').update(value).digest();
+function refusal({ status, code, description }: GatewayError): AdminAnswer {
+  return json(status, { error: code, error_description: description });
+}
+
+function write(response: ServerResponse, answer: AdminAnswer, headers: Readonly<Record<string, string>> = {}): void {
+  response.writeHead(answer.status, { 'Content-Type': answer.type, 'Cache-Control': 'no-store', ...headers });
+  response.end(answer.body);
+}
+
+function pattern({ path }: AdminRoute): RegExp {
+  return new RegExp(`^${path.replace('{id}', '([A-Za-z0-9_-]+)')}$`);
+}
+
+function methodsOf(routes: readonly AdminRoute[]): string {
+  return routes.map(({ method }) => (method === 'GET' ? 'GET, HEAD' : method)).join(', ');
 }

@@ -6,12 +6,19 @@ type Attributes = Readonly<Record<string, unknown>>;
 /**
  * Fills `{user.x}` from the user's attributes. A text that is one placeholder and nothing else takes the attribute with
  * its type, so that `roles: "{user.groups}"` becomes a list; a claim whose attribute the user does not have is left out.
+ * Where there is no user, a claim that reads one anywhere is left out as a whole: half of one would say something else.
  */
 export function fillTemplates(
   templates: Readonly<Record<string, Template>>,
-  user: Attributes,
+  user: Attributes | undefined,
 ): Record<string, unknown> {
-  return fillMapping(templates, user);
+  if (user) return fillMapping(templates, user);
+  return Object.fromEntries(Object.entries(templates).filter(([, template]) => !readsUser(template)));
+}
+
+function readsUser(template: Template): boolean {
+  if (typeof template === 'string') return template.search(PLACEHOLDER) >= 0;
+  return template !== null && typeof template === 'object' && Object.values(template).some(readsUser);
 }
 
 const PLACEHOLDER = /\{user\.([A-Za-z0-9_.-]+)\}/g;

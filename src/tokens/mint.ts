@@ -10,10 +10,18 @@ export interface TokenGrant {
   readonly subject: string;
   readonly clientId: string;
   readonly scope: readonly string[];
+  /** Undefined where a client acts on its own behalf. */
+  readonly login: Login | undefined;
+}
+
+/** The login that a token rests on. */
+export interface Login {
   /** What `{user.x}` reads. */
   readonly attributes: Readonly<Record<string, unknown>>;
   /** When the user last showed a password, in seconds since 1970. */
   readonly authTime: number;
+  /** Of the refresh tokens that come from it; undefined where there are none. */
+  readonly sessionId: string | undefined;
 }
 
 export class TokenMint {
@@ -33,24 +41,26 @@ export class TokenMint {
    * that routes expect of our tokens.
    */
   accessToken(grant: TokenGrant, ttlMs: number): Promise<string> {
-    const mapped = fillTemplates(this.#config.claims as Record<string, Template>, grant.attributes);
+    const { login } = grant;
+    const mapped = fillTemplates(this.#config.claims as Record<string, Template>, login?.attributes);
     const claims = {
       ...mapped,
       sub: accessTokenSubject(mapped.sub, grant.subject),
       client_id: grant.clientId,
       scope: grant.scope.join(' '),
-      auth_time: grant.authTime,
+      ...(login && { auth_time: login.authTime }),
+      ...(login?.sessionId && { sid: login.sessionId }),
       jti: randomUUID(),
     };
     return this.#sign(claims, { typ: 'at+jwt', audience: this.#audience, ttlMs });
   }
 
   /** An ID token by OpenID Connect Core 1.0 §2, for the client to read: no API accepts it. */
-  idToken(grant: TokenGrant): Promise<string> {
+  idToken(grant: TokenGrant, login: Login): Promise<string> {
     const claims = {
-      ...fillTemplates(this.#config.id_token_claims as Record<string, Template>, grant.attributes),
+      ...fillTemplates(this.#config.id_token_claims as Record<string, Template>, login.attributes),
       sub: grant.subject,
-      auth_time: grant.authTime,
+      auth_time: login.authTime,
     };
     const ttlMs = this.#config.id_token_ttl;
     return this.#sign(claims, { typ: 'JWT', audience: grant.clientId, ttlMs });

@@ -1,17 +1,19 @@
 import type { ClientConfig } from '../config/schema.ts';
 import { GatewayError } from '../errors.ts';
 import type { Store } from '../store/store.ts';
-import { REVOKE, START, USE, type UseOutcome } from './refresh-family-scripts.ts';
+import { END, READ, START, USE, type UseOutcome } from './refresh-family-scripts.ts';
 import {
   firstRefreshToken,
   formatRefreshToken,
   parseRefreshToken,
-  type RefreshToken,
   seal,
   secretHash,
+  sessionIdOf,
   successorOf,
   unseal,
 } from './refresh-token.ts';
+import type { RevokedTokens } from './revoked-tokens.ts';
+import { SessionIndex } from './session-index.ts';
 
 /** What a login granted, and what each refresh of it may grant again. */
 export interface FamilyGrant {
@@ -26,6 +28,28 @@ export interface FamilyGrant {
   readonly scope: readonly string[];
   /** When the user logged in, in seconds since 1970. */
   readonly authTime: number;
+  /** Where the user logged in from. */
+  readonly address: string;
+}
+
+/** What to give back to the client. */
+export interface IssuedRefreshToken {
+  readonly token: string;
+  /** Names the family where others may read it: the `sid` of the access tokens that come with the refresh token. */
+  readonly sessionId: string;
+}
+
+/** A family as it is now. */
+export interface Family {
+  readonly sessionId: string;
+  readonly grant: FamilyGrant;
+  /** When its present token was made. */
+  readonly issuedAtMs: number;
+  readonly usedAtMs: number;
+  /** When it ends unless it is used before. */
+  readonly expiresAtMs: number;
+  /** When it ends however often it is used. */
+  readonly endsAtMs: number;
 }
 
 /** Lifetimes in milliseconds. `max_ttl` is fixed when a family starts; the rest holds as it is configured now. */
@@ -45,15 +69,20 @@ export interface RefreshRequest {
  */
 export class RefreshFamilies {
   readonly #store: Store;
+  readonly #revoked: RevokedTokens;
+  readonly #index: SessionIndex;
 
-  constructor(store: Store) {
+  constructor(store: Store, revoked: RevokedTokens, index = new SessionIndex(store)) {
     this.#store = store;
+    this.#revoked = revoked;
+    this.#index = index;
   }
 
   /** Begins a family and returns its first token. */
-  async start(grant: FamilyGrant, policy: RefreshPolicy): Promise<string> {
+  async start(grant: FamilyGrant, policy: RefreshPolicy): Promise<IssuedRefreshToken> {
     const token = firstRefreshToken();
-    await this.#store.run(START, keysOf(token), [
+    const sessionId = sessionIdOf(token);
+    await this.#store.run(START, keysOf(sessionId), [
       JSON.stringify(grant),
       grant.clientId,
       grant.scope.join(' '),
@@ -62,7 +91,10 @@ export class RefreshFamilies {
       policy.idle_ttl,
       policy.max_ttl,
     ]);
-    return formatRefreshToken(token);
+    // Only now, for an id behind which there is no family is taken out of the index.
+    const outnumbered = await this.#index.add(grant.user.username, sessionId, policy.max_ttl);
+    await Promise.all(outnumbered.map((id) => this.end(id)));
+    return { token: formatRefreshToken(token), sessionId };
   }
 
   /**
@@ -76,11 +108,12 @@ export class RefreshFamilies {
     presented: string,
     request: RefreshRequest,
     policy: RefreshPolicy,
-  ): Promise<{ grant: FamilyGrant; token: string }> {
+  ): Promise<IssuedRefreshToken & { grant: FamilyGrant }> {
     const token = parseRefreshToken(presented);
     if (token === undefined) throw refusal('malformed');
+    const sessionId = sessionIdOf(token);
     const successor = successorOf(token);
-    const [outcome, grant, sealed] = await this.#store.run(USE, keysOf(token), [
+    const [outcome, grant, sealed] = await this.#store.run(USE, keysOf(sessionId), [
       request.clientId,
       request.scope?.join(' ') ?? '',
       token.generation,
@@ -90,22 +123,66 @@ export class RefreshFamilies {
       policy.idle_ttl,
       policy.retry_grace,
     ]);
-    if (outcome === 'rotated') return { grant: JSON.parse(grant), token: formatRefreshToken(successor) };
-    if (outcome === 'retried') return { grant: JSON.parse(grant), token: formatRefreshToken(unseal(sealed, token)) };
-    if (outcome === 'kept') return { grant: JSON.parse(grant), token: presented };
+    if (outcome === 'reused') await this.#revoked.revokeSession(sessionId);
+    const issued = (next: string) => ({ grant: JSON.parse(grant), token: next, sessionId });
+    if (outcome === 'rotated') return issued(formatRefreshToken(successor));
+    if (outcome === 'retried') return issued(formatRefreshToken(unseal(sealed, token)));
+    if (outcome === 'kept') return issued(presented);
     throw refusal(outcome);
   }
 
   /** Ends the token's family if it is this client's. An unknown token is as good as revoked (RFC 7009 §2.2). */
   async revoke(presented: string, clientId: string): Promise<void> {
+    const found = await this.#find(presented, clientId);
+    if (found) await this.end(found.family.sessionId);
+  }
+
+  /** The family of this client's present token; undefined for any other text. Changes nothing. */
+  async inspect(presented: string, clientId: string): Promise<Family | undefined> {
+    const found = await this.#find(presented, clientId);
+    return found?.age === 0 ? found.family : undefined;
+  }
+
+  /** The family of a token that `use` may take: the present one, or its predecessor in its grace. Changes nothing. */
+  async peek(presented: string, clientId: string): Promise<Family | undefined> {
+    const found = await this.#find(presented, clientId);
+    return found && found.age <= 1 ? found.family : undefined;
+  }
+
+  async read(sessionId: string): Promise<Family | undefined> {
+    return (await this.#read(sessionId))?.family;
+  }
+
+  /** Ends a family, and all access tokens that came from it (RFC 7009 §2.1). @returns whether there was one to end */
+  async end(sessionId: string): Promise<boolean> {
+    // The family is last: if the store fails between the two, who asks again still finds it.
+    await this.#revoked.revokeSession(sessionId);
+    return (await this.#store.run(END, keysOf(sessionId))) === 1;
+  }
+
+  /** The family that this client's token belongs to, and how many generations ago the token was its present one. */
+  async #find(presented: string, clientId: string): Promise<{ family: Family; age: number } | undefined> {
     const token = parseRefreshToken(presented);
-    if (token === undefined) return;
-    await this.#store.run(REVOKE, keysOf(token), [clientId, token.generation, secretHash(token)]);
+    const stored = token && (await this.#read(sessionIdOf(token)));
+    if (!stored || stored.family.grant.clientId !== clientId) return undefined;
+    const age = stored.generation - token.generation;
+    // The secrets of older generations are not kept: that the family is known is proof enough.
+    if (age > 1 || secretHash(token) === stored.secretHashes[age]) return { family: stored.family, age };
+    return undefined;
+  }
+
+  async #read(sessionId: string) {
+    const reply = await this.#store.run(READ, keysOf(sessionId));
+    const [grant, generation, secretHash, previousHash, ...times] = reply;
+    if (grant === undefined) return undefined;
+    const [issuedAtMs = 0, usedAtMs = 0, expiresAtMs = 0, endsAtMs = 0] = times.map(Number);
+    const family: Family = { sessionId, grant: JSON.parse(grant), issuedAtMs, usedAtMs, expiresAtMs, endsAtMs };
+    return { family, generation: Number(generation), secretHashes: [secretHash, previousHash] };
   }
 }
 
-function keysOf({ family }: RefreshToken): readonly string[] {
-  return [`refresh:{${family}}`];
+function keysOf(sessionId: string): readonly string[] {
+  return [`refresh:${sessionId}`];
 }
 
 const REASONS = {

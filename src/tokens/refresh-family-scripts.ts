@@ -2,8 +2,9 @@ import { LUA_NOW } from '../store/lua.ts';
 import type { Script } from '../store/store.ts';
 
 /**
- * A family in the store, under one key: a hash in Redis, this record in the embedded store. `previous_hash`,
- * `consumed_at` and `successor` (sealed) are there for the grace in which a lost answer may be asked for again.
+ * A family in the store, under one key: a hash in Redis, this record in the embedded store. `previous_hash` and
+ * `successor` (sealed) are there for the grace in which a lost answer may be asked for again; it begins at `issued_at`,
+ * when the token of this generation was made.
  */
 interface Family {
   readonly grant: string;
@@ -12,8 +13,11 @@ interface Family {
   readonly generation: number;
   readonly secretHash: string;
   readonly previousHash: string;
-  readonly consumedAtMs: number;
   readonly successor: string;
+  readonly issuedAtMs: number;
+  readonly usedAtMs: number;
+  /** The idle end, which every use puts off; never after `endsAtMs`. */
+  readonly expiresAtMs: number;
   readonly endsAtMs: number;
 }
 
@@ -22,13 +26,15 @@ export const START: Script<null> = {
   name: 'refresh-family-start',
   lua: `${LUA_NOW}
 local grant, client_id, scope, generation, secret_hash, idle_ttl, max_ttl = unpack(ARGV)
+local ttl = math.min(idle_ttl, max_ttl)
 redis.call('HSET', KEYS[1], 'grant', grant, 'client_id', client_id, 'scope', scope,
-  'generation', generation, 'secret_hash', secret_hash, 'previous_hash', '', 'consumed_at', 0, 'successor', '',
-  'ends_at', now + max_ttl)
-redis.call('PEXPIRE', KEYS[1], math.min(idle_ttl, max_ttl))
+  'generation', generation, 'secret_hash', secret_hash, 'previous_hash', '', 'successor', '',
+  'issued_at', now, 'used_at', now, 'expires_at', now + ttl, 'ends_at', now + max_ttl)
+redis.call('PEXPIRE', KEYS[1], ttl)
 return nil`,
   embedded(entries, [key = ''], args, nowMs) {
     const [grant = '', clientId = '', scope = '', generation, secretHash = '', idleTtl, maxTtl] = args;
+    const ttlMs = Math.min(Number(idleTtl), Number(maxTtl));
     const family: Family = {
       grant,
       clientId,
@@ -36,11 +42,13 @@ return nil`,
       generation: Number(generation),
       secretHash,
       previousHash: '',
-      consumedAtMs: 0,
       successor: '',
+      issuedAtMs: nowMs,
+      usedAtMs: nowMs,
+      expiresAtMs: nowMs + ttlMs,
       endsAtMs: nowMs + Number(maxTtl),
     };
-    entries.set(key, family, Math.min(Number(idleTtl), Number(maxTtl)));
+    entries.set(key, family, ttlMs);
     return null;
   },
 };
@@ -61,9 +69,9 @@ export const USE: Script<UseReply> = {
   name: 'refresh-family-use',
   lua: `${LUA_NOW}
 local client_id, wanted, generation, hash, next_hash, sealed, idle_ttl, grace = unpack(ARGV)
-local grant, owner, scope, current, secret_hash, previous_hash, consumed_at, successor, ends_at = unpack(redis.call(
-  'HMGET', KEYS[1], 'grant', 'client_id', 'scope', 'generation', 'secret_hash', 'previous_hash', 'consumed_at',
-  'successor', 'ends_at'))
+local grant, owner, scope, current, secret_hash, previous_hash, successor, issued_at, ends_at = unpack(redis.call(
+  'HMGET', KEYS[1], 'grant', 'client_id', 'scope', 'generation', 'secret_hash', 'previous_hash', 'successor',
+  'issued_at', 'ends_at'))
 if not grant then return {'unknown', '', ''} end
 if owner ~= client_id then return {'foreign', '', ''} end
 
@@ -71,7 +79,7 @@ local behind = current - generation
 if behind < 0 or (behind == 0 and hash ~= secret_hash) or (behind == 1 and hash ~= previous_hash) then
   return {'unknown', '', ''}
 end
-local retried = behind == 1 and successor ~= '' and now - consumed_at < tonumber(grace)
+local retried = behind == 1 and successor ~= '' and now - issued_at < tonumber(grace)
 if behind > 0 and not retried then
   redis.call('DEL', KEYS[1])
   return {'reused', '', ''}
@@ -81,10 +89,12 @@ for word in string.gmatch(wanted, '[^ ]+') do
 end
 
 if retried then return {'retried', grant, successor} end
-redis.call('PEXPIRE', KEYS[1], math.min(idle_ttl, ends_at - now))
+local ttl = math.min(idle_ttl, ends_at - now)
+redis.call('HSET', KEYS[1], 'used_at', now, 'expires_at', now + ttl)
+redis.call('PEXPIRE', KEYS[1], ttl)
 if next_hash == '' then return {'kept', grant, ''} end
 redis.call('HSET', KEYS[1], 'generation', current + 1, 'secret_hash', next_hash, 'previous_hash', hash,
-  'consumed_at', now, 'successor', sealed)
+  'successor', sealed, 'issued_at', now)
 return {'rotated', grant, ''}`,
   embedded(entries, [key = ''], args, nowMs) {
     const [clientId, wanted = '', generation, hash = '', nextHash = '', sealed = '', idleTtl, grace] = args;
@@ -95,7 +105,7 @@ return {'rotated', grant, ''}`,
     const behind = family.generation - Number(generation);
     const genuine = behind > 1 || hash === [family.secretHash, family.previousHash][behind];
     if (!genuine) return ['unknown', '', ''];
-    const retried = behind === 1 && family.successor !== '' && nowMs - family.consumedAtMs < Number(grace);
+    const retried = behind === 1 && family.successor !== '' && nowMs - family.issuedAtMs < Number(grace);
     if (behind > 0 && !retried) {
       entries.delete(key);
       return ['reused', '', ''];
@@ -104,37 +114,48 @@ return {'rotated', grant, ''}`,
     if (!(wanted.match(/[^ ]+/g) ?? []).every((scope) => granted.includes(scope))) return ['wider', '', ''];
 
     if (retried) return ['retried', family.grant, family.successor];
+    const ttlMs = Math.min(Number(idleTtl), family.endsAtMs - nowMs);
+    const used = { ...family, usedAtMs: nowMs, expiresAtMs: nowMs + ttlMs };
     const rotated = {
-      ...family,
+      ...used,
       generation: family.generation + 1,
       secretHash: nextHash,
       previousHash: hash,
-      consumedAtMs: nowMs,
       successor: sealed,
+      issuedAtMs: nowMs,
     };
-    entries.set(key, nextHash === '' ? family : rotated, Math.min(Number(idleTtl), family.endsAtMs - nowMs));
+    entries.set(key, nextHash === '' ? used : rotated, ttlMs);
     return [nextHash === '' ? 'kept' : 'rotated', family.grant, ''];
   },
 };
 
-/** ARGV: client id, generation, secret's hash. */
-export const REVOKE: Script<null> = {
-  name: 'refresh-family-revoke',
+/**
+ * What a family is like now: its grant, generation, secret's hash and the previous one's, and when it was issued, used,
+ * expires and ends, in ms. Nothing if there is none. Changes nothing.
+ */
+export const READ: Script<readonly string[]> = {
+  name: 'refresh-family-read',
   lua: `
-local client_id, generation, hash = unpack(ARGV)
-local owner, current, secret_hash, previous_hash = unpack(redis.call(
-  'HMGET', KEYS[1], 'client_id', 'generation', 'secret_hash', 'previous_hash'))
-if owner ~= client_id then return nil end
-local behind = current - generation
-if behind > 1 or (behind == 0 and hash == secret_hash) or (behind == 1 and hash == previous_hash) then
-  redis.call('DEL', KEYS[1])
-end
-return nil`,
-  embedded(entries, [key = ''], [clientId, generation, hash = '']) {
+local family = redis.call('HMGET', KEYS[1],
+  'grant', 'generation', 'secret_hash', 'previous_hash', 'issued_at', 'used_at', 'expires_at', 'ends_at')
+if not family[1] then return {} end
+return family`,
+  embedded(entries, [key = '']) {
     const family = entries.get<Family>(key);
-    if (family === undefined || family.clientId !== clientId) return null;
-    const behind = family.generation - Number(generation);
-    if (behind > 1 || hash === [family.secretHash, family.previousHash][behind]) entries.delete(key);
-    return null;
+    if (family === undefined) return [];
+    const { grant, generation, secretHash, previousHash, issuedAtMs, usedAtMs, expiresAtMs, endsAtMs } = family;
+    const numbers = [issuedAtMs, usedAtMs, expiresAtMs, endsAtMs].map(String);
+    return [grant, String(generation), secretHash, previousHash, ...numbers];
+  },
+};
+
+/** Whether there was a family to end: 1 or 0. */
+export const END: Script<number> = {
+  name: 'refresh-family-end',
+  lua: `return redis.call('DEL', KEYS[1])`,
+  embedded(entries, [key = '']) {
+    const found = entries.get(key) !== undefined;
+    entries.delete(key);
+    return found ? 1 : 0;
   },
 };

@@ -2,7 +2,7 @@ import { createCipheriv, createDecipheriv, createHash, hkdfSync, randomBytes } f
 
 /** What a refresh token says to its family. To clients it is opaque. */
 export interface RefreshToken {
-  /** Base64url of 16 random bytes. */
+  /** Base64url of 16 random bytes, known to the client alone. */
   readonly family: string;
   /** Counts from 1; each rotation adds one. Tells a token that was good once from one that never was. */
   readonly generation: number;
@@ -13,6 +13,7 @@ export interface RefreshToken {
 const FAMILY_BYTES = 16;
 const GENERATION_BYTES = 4;
 const SECRET_BYTES = 32;
+const SESSION_ID_BYTES = 16;
 const TOKEN_BYTES = FAMILY_BYTES + GENERATION_BYTES + SECRET_BYTES;
 
 /** The token that a client sent, or undefined for anything that this gateway would not have written exactly so. */
@@ -38,6 +39,14 @@ export function firstRefreshToken(): RefreshToken {
 
 export function successorOf({ family, generation }: RefreshToken): RefreshToken {
   return { family, generation: generation + 1, secret: randomBytes(SECRET_BYTES) };
+}
+
+/**
+ * What a family is called where others may read it: in the store, in the `sid` of access tokens, by operators. It leads
+ * back to no token, for who knows a family could make an old token of it, and so end it.
+ */
+export function sessionIdOf({ family }: RefreshToken): string {
+  return createHash('sha256').update(family).digest().toString('base64url', 0, SESSION_ID_BYTES);
 }
 
 export function secretHash({ secret }: RefreshToken): string {

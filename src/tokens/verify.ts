@@ -5,6 +5,7 @@ import { GatewayError } from '../errors.ts';
 import { audiencesOf } from './audiences.ts';
 import { CLOCK_TOLERANCE_SECONDS, type TokenIssuer, type VerifiedToken } from './issuer.ts';
 import { OwnIssuer } from './own-issuer.ts';
+import type { RevokedTokens } from './revoked-tokens.ts';
 import type { SigningKeys } from './signing-keys.ts';
 import { TrustedIssuer } from './trusted-issuer.ts';
 
@@ -27,10 +28,11 @@ const REMEMBERED_CHARACTERS = 32 * 1024 ** 2;
 /**
  * Verifies access tokens and remembers those that were good, by the whole token, until they expire or their key is
  * withdrawn: a signature check costs more than all the rest of a request. Failures are not remembered, so that a flood
- * of bad tokens displaces nothing. What a route takes is checked each time.
+ * of bad tokens displaces nothing. What a route takes, and whether the token was revoked meanwhile, is checked each time.
  */
 export class TokenVerifier {
   readonly #issuers: ReadonlyMap<string, TokenIssuer>;
+  readonly #revoked: RevokedTokens;
   readonly #remembered = new LRUCache<string, Remembered>({
     max: REMEMBERED_TOKENS,
     maxSize: REMEMBERED_CHARACTERS,
@@ -38,8 +40,9 @@ export class TokenVerifier {
   });
 
   /** @param issuers by the `iss` of their tokens. */
-  constructor(issuers: ReadonlyMap<string, TokenIssuer>) {
+  constructor(issuers: ReadonlyMap<string, TokenIssuer>, revoked: RevokedTokens) {
     this.#issuers = issuers;
+    this.#revoked = revoked;
   }
 
   /** @throws GatewayError `invalid_token`, or `temporarily_unavailable` while there are no keys to verify with. */
@@ -52,6 +55,7 @@ export class TokenVerifier {
       if (![verified.token.claims.aud].flat().includes(taken.audience ?? issuer.audience)) {
         throw new errors.JWTInvalid('tokens for this audience are not taken here');
       }
+      this.#revoked.refuse(verified.token.claims);
       return verified.token;
     } catch (cause) {
       if (cause instanceof errors.JOSEError) throw new GatewayError('invalid_token', { cause });
@@ -90,6 +94,7 @@ async function stillGood({ issuer, header, key, expiresAtMs }: Remembered): Prom
 export function createTokenVerifier(
   { tokens, routes }: Pick<Config, 'tokens' | 'routes'>,
   keys: SigningKeys,
+  revoked: RevokedTokens,
   onFailure: (issuer: string, cause: unknown) => void,
 ): TokenVerifier {
   const own = new OwnIssuer(tokens, audiencesOf(tokens.audience, SELF, routes), keys);
@@ -98,5 +103,5 @@ export function createTokenVerifier(
     const audiences = audiencesOf(audience, issuer, routes);
     return [issuer, new TrustedIssuer(config, audiences, (cause) => onFailure(issuer, cause))] as const;
   });
-  return new TokenVerifier(new Map<string, TokenIssuer>([[tokens.issuer, own], ...trusted]));
+  return new TokenVerifier(new Map<string, TokenIssuer>([[tokens.issuer, own], ...trusted]), revoked);
 }

@@ -52,6 +52,7 @@ const defaults: readonly [key: string, value: unknown][] = [
   ['clients.0.refresh.rotate', true],
   ['clients.0.refresh.retry_grace', 5 * SECOND],
   ['clients.0.users', undefined],
+  ['clients.0.rate_limit', undefined],
   ['login_limits.user_and_address.failures', 5],
   ['login_limits.user_and_address.lock', MINUTE],
   ['login_limits.user_and_address.max_lock', 15 * MINUTE],

@@ -26,7 +26,13 @@ const clients = (refresh: object) => [
     scopes: ['read', 'write'],
     refresh,
   },
-  { id: 'other', auth: 'client_secret_basic', secret: 's3cret', grants: ['refresh_token'], scopes: ['read'] },
+  {
+    id: 'other',
+    auth: 'client_secret_basic',
+    secret: 's3cret',
+    grants: ['password', 'refresh_token'],
+    scopes: ['read'],
+  },
 ];
 
 function refresh(gateway: Pick<RunningGateway, 'url'>, token: string | undefined, form = {}, authorization = BASIC) {

@@ -20,7 +20,7 @@ const CLIENTS = [
   { id: 'post', auth: 'client_secret_post', secret: 's3cret', grants: ['password'], scopes: ['read', 'write'] },
   { id: 'spa', auth: 'none', grants: ['password', 'refresh_token'], scopes: ['read'], access_token_ttl: '90s' },
   { id: 'odd-id%', auth: 'client_secret_basic', secret: 'a%2Bb+c:d', grants: ['password'], scopes: ['read'] },
-  { id: 'robot', auth: 'client_secret_basic', secret: 'r', grants: ['refresh_token'], scopes: ['read'] },
+  { id: 'robot', auth: 'client_secret_basic', secret: 'r', grants: ['client_credentials'], scopes: ['read'] },
 ];
 
 for (const [name, store] of [
@@ -54,7 +54,7 @@ for (const [name, store] of [
       const gateway = await startGateway(context, { store, clients: CLIENTS });
       const { body } = await login(gateway);
       const token = body.access_token ?? '';
-      const { jti, iat, exp, auth_time, ...claims } = decodeJwt(token);
+      const { jti, sid, iat, exp, auth_time, ...claims } = decodeJwt(token);
       assert.deepEqual(claims, {
         iss: 'https://gateway.example/auth',
         aud: 'https://api.example',
@@ -65,6 +65,7 @@ for (const [name, store] of [
         roles: ['agents', 'staff'],
       });
       assert.match(jti ?? '', /^[0-9a-f-]{36}$/);
+      assert.match(String(sid), /^[\w-]{22}$/);
       assert.equal((exp ?? 0) - (iat ?? 0), 900);
       assert.ok(Math.abs(Number(auth_time) - Number(iat)) <= 1);
       const { alg, typ } = decodeProtectedHeader(token);

@@ -144,6 +144,7 @@ describe('the exit code', () => {
   const tokens = { issuer: 'https://a.example', audience: 'api', claims };
   const doubtful = join(writeConfiguration({ tokens }), 'gateway.yaml');
   const noUsers = join(writeConfiguration({ users: { staff: { type: 'file', path: 'gone.yaml' } } }), 'gateway.yaml');
+  const unreachable = join(writeConfiguration({ admin: { address: '127.0.0.1:1' } }), 'gateway.yaml');
   const rows: [sentence: string, args: string[], code: number, stdout: RegExp, stderr: RegExp][] = [
     ['0 for a sound configuration', ['check', good], 0, /no problems/, /^$/],
     [
@@ -160,6 +161,14 @@ describe('the exit code', () => {
     ['2 for an unknown command', ['fly'], 2, /^$/, /fly/],
     ['2 for a method that clients cannot be made for', ['client', 'new', '--auth', 'x'], 2, /^$/, /private_key_jwt/],
     ['2 for an unknown option', ['check', '--fly', good], 2, /^$/, /--fly/],
+    [
+      '1 when no gateway is there to ask',
+      ['sessions', 'list', '--user', 'ann', unreachable],
+      1,
+      /^$/,
+      /127\.0\.0\.1:1/,
+    ],
+    ['2 for sessions of nobody', ['sessions', 'revoke', good], 2, /^$/, /--user/],
     ['0 for help', ['--help'], 0, /serve/, /^$/],
   ];
   for (const [sentence, args, code, stdout, stderr] of rows) {
@@ -194,4 +203,30 @@ test('postern hash makes a hash that logs in', async (context) => {
   writeFileSync(join(directory, 'users.txt'), `zoe:${stdout}`);
   const gateway = await serve(context, { users: { staff: { type: 'file', path: join(directory, 'users.txt') } } });
   assert.equal((await login(gateway, { username: 'zoe', password: 'a new password' })).status, 200);
+});
+
+test('postern sessions lists and revokes what a gateway with the embedded store has', async (context) => {
+  const gateway = await serve(context, {});
+  const { host: address } = new URL(gateway.adminUrl);
+  const file = join(writeConfiguration({ admin: { address } }), 'gateway.yaml');
+  await login(gateway);
+  await login(gateway);
+  await login(gateway, { username: 'bob' });
+  const run = async (...args: string[]) => {
+    const { code, stdout, stderr } = await postern(['sessions', ...args, file]);
+    assert.equal(code, 0, stderr);
+    return stdout;
+  };
+  const table = (await run('list', '--user', 'ann')).split('\n');
+  assert.match(table[0] ?? '', /^ID +USER +STORE +CLIENT +ADDRESS +LOGGED IN +LAST USED +EXPIRES +SCOPE$/);
+  assert.match(
+    table[1] ?? '',
+    /^[\w-]{22} {2}ann {3}staff {2}web {5}127\.0\.0\.1 {2}\d{4}-\d\d-\d\d \d\d:\d\d {2}.* {2}read write$/,
+  );
+  const { sessions } = JSON.parse(await run('list', '--user', 'ann', '--format', 'json'));
+  assert.equal(sessions.length, 2);
+  assert.match(await run('revoke', '--user', 'ann', '--client', 'app'), /^0 /);
+  assert.match(await run('revoke', '--user', 'ann'), /^2 /);
+  assert.deepEqual(JSON.parse(await run('revoke', '--user', 'bob', '--format', 'json')), { revoked: 1 });
+  assert.equal((await run('list', '--user', 'ann')).split('\n').length, 2, 'only the head is left');
 });

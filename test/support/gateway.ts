@@ -174,3 +174,25 @@ export async function requestToken(
 export function login(gateway: Pick<RunningGateway, 'url'>, form: Record<string, string> = {}): Promise<TokenAnswer> {
   return requestToken(gateway, { grant_type: 'password', username: 'ann', password: PASSWORD, ...form });
 }
+
+export interface Answer {
+  readonly status: number;
+  readonly headers: Headers;
+  readonly body: Record<string, unknown>;
+}
+
+/** POSTs a form to one of the gateway's endpoints, as the client `web` unless `authorization` says otherwise. */
+export async function postForm(
+  gateway: Pick<RunningGateway, 'url'>,
+  path: string,
+  form: Record<string, string>,
+  authorization = BASIC,
+): Promise<Answer> {
+  const headers: Record<string, string> = authorization ? { Authorization: authorization } : {};
+  const response = await fetch(gateway.url + path, { method: 'POST', headers, body: new URLSearchParams(form) });
+  return {
+    status: response.status,
+    headers: response.headers,
+    body: (await response.json()) as Record<string, unknown>,
+  };
+}

@@ -3,6 +3,7 @@ import { before, describe, it } from 'node:test';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Store } from '../../src/store/store.ts';
 import { type FamilyGrant, RefreshFamilies, type RefreshPolicy } from '../../src/tokens/refresh-families.ts';
+import { RevokedTokens } from '../../src/tokens/revoked-tokens.ts';
 import { stores } from '../support/stores.ts';
 
 const GRANT: FamilyGrant = {
@@ -15,12 +16,16 @@ const GRANT: FamilyGrant = {
   },
   scope: ['countries.read', 'countries.write'],
   authTime: 1_700_000_000,
+  address: '192.0.2.1',
 };
 const WITH_GRACE: RefreshPolicy = { idle_ttl: 60_000, max_ttl: 600_000, rotate: true, retry_grace: 5000 };
 const WITHOUT_GRACE: RefreshPolicy = { ...WITH_GRACE, retry_grace: 0 };
 const WITHOUT_ROTATION: RefreshPolicy = { ...WITH_GRACE, rotate: false };
 const OURS = { clientId: 'travel' };
 const INVALID_GRANT = { code: 'invalid_grant', status: 400 };
+
+const openFamilies = (store: Store) =>
+  new RefreshFamilies(store, new RevokedTokens(store, { issuer: 'https://a', longestLifetimeMs: 60_000 }));
 
 /** `token` with byte `at` changed: 0-15 family, 16-19 generation, 20-51 secret. */
 function changed(token: string, at: number): string {
@@ -41,15 +46,16 @@ for (const { name, open } of stores) {
     let store: Store;
     before(() => {
       store = open();
-      families = new RefreshFamilies(store);
+      families = openFamilies(store);
     });
+    const start = async (grant: FamilyGrant, policy: RefreshPolicy) => (await families.start(grant, policy)).token;
 
     const useOnce = async (token: string, policy = WITH_GRACE) => (await families.use(token, OURS, policy)).token;
     const assertGood = async (token: string) => assert.ok(await useOnce(token));
     const assertRefused = (token: string, policy = WITH_GRACE) => assert.rejects(useOnce(token, policy), INVALID_GRANT);
 
     it('a token gives back the grant that it was made for, and a successor', async () => {
-      const first = await families.start(GRANT, WITH_GRACE);
+      const first = await start(GRANT, WITH_GRACE);
       const { grant, token: second } = await families.use(first, OURS, WITH_GRACE);
       assert.deepEqual(grant, GRANT);
       assert.notEqual(second, first);
@@ -57,7 +63,7 @@ for (const { name, open } of stores) {
     });
 
     it('no two tokens are the same, and each has 256 bits that are its own', async () => {
-      const tokens = [await families.start(GRANT, WITH_GRACE), await families.start(GRANT, WITH_GRACE)];
+      const tokens = [await start(GRANT, WITH_GRACE), await start(GRANT, WITH_GRACE)];
       tokens.push(await useOnce(tokens[0] ?? ''), await useOnce(tokens[1] ?? ''));
       const secrets = tokens.map((token) => Buffer.from(token, 'base64url').subarray(20).toString('hex'));
       assert.equal(new Set(secrets).size, 4);
@@ -65,7 +71,7 @@ for (const { name, open } of stores) {
     });
 
     it('a lost answer can be asked for again within the grace: the same successor', async () => {
-      const first = await families.start(GRANT, WITH_GRACE);
+      const first = await start(GRANT, WITH_GRACE);
       const second = await useOnce(first);
       assert.equal(await useOnce(first), second);
       assert.deepEqual((await families.use(first, OURS, WITH_GRACE)).grant, GRANT);
@@ -73,7 +79,7 @@ for (const { name, open } of stores) {
     });
 
     it('using the successor ends the grace', async () => {
-      const first = await families.start(GRANT, WITH_GRACE);
+      const first = await start(GRANT, WITH_GRACE);
       const third = await useOnce(await useOnce(first));
       await assertRefused(first);
       await assertRefused(third);
@@ -81,7 +87,7 @@ for (const { name, open } of stores) {
 
     it('a token that comes back after the grace ends its family', async () => {
       const policy = { ...WITH_GRACE, retry_grace: 50 };
-      const first = await families.start(GRANT, policy);
+      const first = await start(GRANT, policy);
       const second = await useOnce(first, policy);
       await delay(80);
       await assertRefused(first, policy);
@@ -89,14 +95,14 @@ for (const { name, open } of stores) {
     });
 
     it('a token that comes back where there is no grace ends its family', async () => {
-      const first = await families.start(GRANT, WITHOUT_GRACE);
+      const first = await start(GRANT, WITHOUT_GRACE);
       const second = await useOnce(first, WITHOUT_GRACE);
       await assertRefused(first, WITHOUT_GRACE);
       await assertRefused(second, WITHOUT_GRACE);
     });
 
     it('a token that was used long ago ends its family', async () => {
-      const first = await families.start(GRANT, WITH_GRACE);
+      const first = await start(GRANT, WITH_GRACE);
       let last = first;
       for (let use = 0; use < 4; use += 1) last = await useOnce(last);
       await assertRefused(first);
@@ -104,29 +110,29 @@ for (const { name, open } of stores) {
     });
 
     it('ending one family leaves the others', async () => {
-      const first = await families.start(GRANT, WITHOUT_GRACE);
-      const other = await families.start(GRANT, WITHOUT_GRACE);
+      const first = await start(GRANT, WITHOUT_GRACE);
+      const other = await start(GRANT, WITHOUT_GRACE);
       await useOnce(first, WITHOUT_GRACE);
       await assertRefused(first, WITHOUT_GRACE);
       await assertGood(other);
     });
 
     it('sixteen uses at once give one successor', async () => {
-      const first = await families.start(GRANT, WITH_GRACE);
+      const first = await start(GRANT, WITH_GRACE);
       const successors = await Promise.all(Array.from({ length: 16 }, () => useOnce(first)));
       assert.equal(new Set(successors).size, 1);
       await assertGood(successors[0] ?? '');
     });
 
     it('sixteen uses at once give one success where there is no grace', async () => {
-      const first = await families.start(GRANT, WITHOUT_GRACE);
+      const first = await start(GRANT, WITHOUT_GRACE);
       const uses = await Promise.allSettled(Array.from({ length: 16 }, () => useOnce(first, WITHOUT_GRACE)));
       assert.equal(uses.filter(({ status }) => status === 'fulfilled').length, 1);
     });
 
     it('without rotation the token stays the same, and its idle lifetime begins anew', async () => {
       const policy = { ...WITHOUT_ROTATION, idle_ttl: 300 };
-      const token = await families.start(GRANT, policy);
+      const token = await start(GRANT, policy);
       for (let use = 0; use < 4; use += 1) {
         await delay(120);
         assert.equal(await useOnce(token, policy), token);
@@ -135,14 +141,14 @@ for (const { name, open } of stores) {
 
     it('a token that is not used in its idle lifetime expires', async () => {
       const policy = { ...WITH_GRACE, idle_ttl: 100 };
-      const token = await useOnce(await families.start(GRANT, policy), policy);
+      const token = await useOnce(await start(GRANT, policy), policy);
       await delay(150);
       await assertRefused(token, policy);
     });
 
     it('a family ends with its absolute lifetime, however often it is used', async () => {
       const policy = { ...WITH_GRACE, idle_ttl: 500, max_ttl: 900 };
-      let token = await families.start(GRANT, policy);
+      let token = await start(GRANT, policy);
       for (const pause of [200, 200, 200]) {
         await delay(pause);
         token = await useOnce(token, policy);
@@ -152,7 +158,7 @@ for (const { name, open } of stores) {
     });
 
     it('a narrower scope leaves the grant as it was', async () => {
-      const first = await families.start(GRANT, WITH_GRACE);
+      const first = await start(GRANT, WITH_GRACE);
       const { grant, token } = await families.use(first, { ...OURS, scope: ['countries.read'] }, WITH_GRACE);
       assert.deepEqual(grant.scope, GRANT.scope);
       assert.ok(await families.use(token, { ...OURS, scope: GRANT.scope }, WITH_GRACE));
@@ -168,7 +174,7 @@ for (const { name, open } of stores) {
       ['countries.read\tcountries.write'],
     ]) {
       it(`asking for ${JSON.stringify(scope)} is asking for too much, and uses nothing up`, async () => {
-        const token = await families.start(GRANT, WITHOUT_GRACE);
+        const token = await start(GRANT, WITHOUT_GRACE);
         const tooWide = families.use(token, { ...OURS, scope }, WITHOUT_GRACE);
         await assert.rejects(tooWide, { code: 'invalid_scope', status: 400 });
         assert.ok(await families.use(token, { ...OURS, scope: ['countries.write'] }, WITHOUT_GRACE));
@@ -176,7 +182,7 @@ for (const { name, open } of stores) {
     }
 
     it("another client is refused, and the owner's token stays good", async () => {
-      const first = await families.start(GRANT, WITHOUT_GRACE);
+      const first = await start(GRANT, WITHOUT_GRACE);
       await assert.rejects(families.use(first, { clientId: 'other' }, WITHOUT_GRACE), INVALID_GRANT);
       const second = await useOnce(first, WITHOUT_GRACE);
       await assert.rejects(families.use(first, { clientId: 'other' }, WITHOUT_GRACE), INVALID_GRANT);
@@ -199,7 +205,7 @@ for (const { name, open } of stores) {
     };
     for (const [what, make] of Object.entries(garbage)) {
       it(`${what} is refused and does no harm`, async () => {
-        const good = await useOnce(await families.start(GRANT, WITHOUT_GRACE), WITHOUT_GRACE);
+        const good = await useOnce(await start(GRANT, WITHOUT_GRACE), WITHOUT_GRACE);
         const bad = make(good);
         assert.notEqual(bad, good);
         await assertRefused(bad, WITHOUT_GRACE);
@@ -210,7 +216,7 @@ for (const { name, open } of stores) {
 
     it('revoking ends the family, by its newest token and by older ones', async () => {
       for (const age of [0, 1, 2]) {
-        const tokens = [await families.start(GRANT, WITH_GRACE)];
+        const tokens = [await start(GRANT, WITH_GRACE)];
         for (let use = 0; use < 3; use += 1) tokens.push(await useOnce(tokens.at(-1) ?? ''));
         await families.revoke(tokens.at(-1 - age) ?? '', 'travel');
         await assertRefused(tokens.at(-1) ?? '');
@@ -218,7 +224,7 @@ for (const { name, open } of stores) {
     });
 
     it("revoking another client's token, or one that is revoked, changes nothing and is no error", async () => {
-      const token = await families.start(GRANT, WITH_GRACE);
+      const token = await start(GRANT, WITH_GRACE);
       await families.revoke(token, 'other');
       await assertGood(token);
       await families.revoke(token, 'travel');
@@ -238,8 +244,8 @@ describe('what the store holds of a family', () => {
       ping: async () => {},
       close: async () => {},
     };
-    const families = new RefreshFamilies(recording);
-    const first = await families.start(GRANT, WITH_GRACE);
+    const families = openFamilies(recording);
+    const { token: first } = await families.start(GRANT, WITH_GRACE);
     const { token: second } = await families.use(first, OURS, WITH_GRACE);
     const known = written.join('\n');
     for (const token of [first, second]) {

@@ -7,7 +7,7 @@ import type { LoginVerdict, UserStores } from '../../users/user-stores.ts';
 import { grantedScope } from '../scope.ts';
 import type { Grant, Granted, GrantRequest } from './grant.ts';
 
-interface Login {
+interface Credentials {
   readonly username: string;
   readonly password: string;
 }
@@ -38,27 +38,28 @@ export class PasswordGrant implements Grant {
   }
 
   async authorize(request: GrantRequest): Promise<Granted> {
-    const { form, client } = request;
-    const login = readLogin(request);
+    const { form, client, address } = request;
+    const credentials = readCredentials(request);
     const scope = grantedScope(form, client);
-    const { user, store } = await this.#login(request, login);
+    const { user, store } = await this.#login(request, credentials);
     const authTime = Math.floor(Date.now() / 1000);
-    const grant = { subject: user.sub, clientId: client.id, scope, attributes: user.attributes, authTime };
-    if (!client.grants.includes('refresh_token')) return { grant, refreshToken: undefined };
-    const family = { clientId: client.id, user: { ...user, store }, scope, authTime };
-    return { grant, refreshToken: await this.#families.start(family, client.refresh) };
+    const family = { clientId: client.id, user: { ...user, store }, scope, authTime, address };
+    const keepsSession = client.grants.includes('refresh_token');
+    const issued = keepsSession ? await this.#families.start(family, client.refresh) : undefined;
+    const login = { attributes: user.attributes, authTime, sessionId: issued?.sessionId };
+    return { grant: { subject: user.sub, clientId: client.id, scope, login }, refreshToken: issued?.token };
   }
 
   /** Every failure takes the same time, so that nobody can tell from it which part was wrong. */
-  async #login(request: GrantRequest, login: Login): Promise<AcceptedLogin> {
+  async #login(request: GrantRequest, credentials: Credentials): Promise<AcceptedLogin> {
     const notBefore = delay(this.#minFailureTimeMs, undefined, { ref: false });
-    const verdict = await this.#verify(request, login);
+    const verdict = await this.#verify(request, credentials);
     if (verdict.outcome === 'accepted') return verdict;
     await notBefore;
     throw new GatewayError('invalid_grant', { description: 'The username or the password is wrong.' });
   }
 
-  async #verify(request: GrantRequest, { username, password }: Login): Promise<LoginVerdict> {
+  async #verify(request: GrantRequest, { username, password }: Credentials): Promise<LoginVerdict> {
     const { client, address, requestId } = request;
     const event = { requestId, client: client.id, address, username };
     try {
@@ -78,7 +79,7 @@ export class PasswordGrant implements Grant {
 }
 
 /** An empty username or password was sent, and is wrong; one that was not sent makes no request of this grant (§4.3.2). */
-function readLogin({ form }: GrantRequest): Login {
+function readCredentials({ form }: GrantRequest): Credentials {
   const [username, password] = [form.get('username'), form.get('password')];
   if (username !== undefined && password !== undefined) return { username, password };
   throw new GatewayError('invalid_request', { description: 'username and password are needed.' });

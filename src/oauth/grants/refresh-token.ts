@@ -1,5 +1,6 @@
 import { GatewayError } from '../../errors.ts';
 import type { RefreshFamilies } from '../../tokens/refresh-families.ts';
+import type { User } from '../../users/user-store.ts';
 import type { UserStores } from '../../users/user-stores.ts';
 import { requiredParameter } from '../form.ts';
 import { requestedScope } from '../scope.ts';
@@ -18,23 +19,35 @@ export class RefreshTokenGrant implements Grant {
 
   async authorize({ form, client }: GrantRequest): Promise<Granted> {
     const presented = requiredParameter(form, 'refresh_token');
+    const user = await this.#lookup(presented, client.id);
     const narrower = requestedScope(form);
     const use = { clientId: client.id, ...(narrower && { scope: narrower }) };
-    const { grant: family, token } = await this.#families.use(presented, use, client.refresh);
-    // As the store knows the user now: one that is gone or disabled since gets no more tokens.
-    const user = await this.#users.lookup(family.user.store, family.user.username);
-    if (user === undefined) {
-      await this.#families.revoke(token, client.id);
-      throw new GatewayError('invalid_grant');
-    }
+    const { grant: family, token, sessionId } = await this.#families.use(presented, use, client.refresh);
+    // What was no good a moment ago is refused by `use`, with its consequences.
+    if (user === undefined) throw new GatewayError('invalid_grant');
     const grant = {
       subject: family.user.sub,
       clientId: client.id,
       // What the client may no longer have since the family began is left out.
       scope: (narrower ?? family.scope).filter((scope) => client.scopes.includes(scope)),
-      attributes: user.attributes,
-      authTime: family.authTime,
+      login: { attributes: user.attributes, authTime: family.authTime, sessionId },
     };
     return { grant, refreshToken: token };
+  }
+
+  /**
+   * The user behind a token as the user store has it now; undefined where the token is no good. Asked before the token is
+   * used up, so that it is still good when a user store was out.
+   *
+   * @throws GatewayError `invalid_grant` for one that is gone or disabled, whose session ends.
+   */
+  async #lookup(presented: string, clientId: string): Promise<User | undefined> {
+    const family = await this.#families.peek(presented, clientId);
+    if (family === undefined) return undefined;
+    const { store, username } = family.grant.user;
+    const user = await this.#users.lookup(store, username);
+    if (user) return user;
+    await this.#families.end(family.sessionId);
+    throw new GatewayError('invalid_grant');
   }
 }
