@@ -22,6 +22,10 @@ import type { Runtime } from './runtime.ts';
 import type { AppState } from './steps.ts';
 import { openStore } from './store/open.ts';
 import type { Store } from './store/store.ts';
+import { CertificateFiles } from './tls/certificate-files.ts';
+import { ClientCertificates } from './tls/client-certificates.ts';
+import { parseDistinguishedName } from './tls/distinguished-name.ts';
+import { tlsOptions } from './tls/server.ts';
 import { RefreshFamilies } from './tokens/refresh-families.ts';
 import { SigningKeys } from './tokens/signing-keys.ts';
 import { TokenVerifier } from './tokens/verify.ts';
@@ -38,7 +42,11 @@ export interface Listening {
 
 /** Reads gateway.yaml and everything in it that can be checked without running it. @throws ConfigError. */
 export function readConfig(file: string): Config {
-  return loadConfig(file, [({ routes }) => (routes ? conflictingRoutes(routes) : []), unusableSecretHashes]);
+  return loadConfig(file, [
+    ({ routes }) => (routes ? conflictingRoutes(routes) : []),
+    unusableSecretHashes,
+    unreadableNames,
+  ]);
 }
 
 const unusableSecretHashes: Check = ({ clients = [] }, locate) =>
@@ -47,12 +55,20 @@ const unusableSecretHashes: Check = ({ clients = [] }, locate) =>
     return problem ? [{ position: locate(['clients', index, 'secret_hash']), message: problem }] : [];
   });
 
+const unreadableNames: Check = ({ clients = [] }, locate) =>
+  clients.flatMap(({ tls_subject_dn }, index) => {
+    if (tls_subject_dn === undefined || parseDistinguishedName(tls_subject_dn)) return [];
+    const message = 'expected a distinguished name such as CN=app,O=Example (RFC 4514), with known types or OIDs';
+    return [{ position: locate(['clients', index, 'tls_subject_dn']), message }];
+  });
+
 /**
  * The composition root: makes a gateway of a configuration. Nothing listens yet.
  *
  * @throws Error when a file that the configuration names cannot be used.
  */
 export async function createGateway(config: Config, log: Log = createLog(config.log)): Promise<Gateway> {
+  const certificates = await CertificateFiles.open(config.listen, config.directory, log);
   const hashes = new HashPool(config.login_limits);
   const onProblem = (error: Error) => log.warn({ cause: error.message }, 'users file not read again');
   const users = await openUserStores(config.users, config.directory, hashes, onProblem);
@@ -67,11 +83,12 @@ export async function createGateway(config: Config, log: Log = createLog(config.
     if (!(error instanceof GatewayError)) throw error;
     log.error({ cause: String(error.cause) }, 'signing keys not loaded yet');
   }
-  return new Gateway(config, log, { hashes, users, store, keys });
+  return new Gateway(config, log, { certificates, hashes, users, store, keys });
 }
 
 /** What is opened from outside, and has to be closed. */
 interface Resources {
+  readonly certificates: CertificateFiles;
   readonly hashes: HashPool;
   readonly users: UserStores;
   readonly store: Store;
@@ -97,7 +114,9 @@ export class Gateway {
     this.#resources = resources;
     this.#runtime = createRuntime(config, log, metrics, resources);
     this.app = createApp(this.#runtime);
-    this.#listener = new Listener(config.listen, this.app.callback(), createUpgradeListener(this.#runtime));
+    const tls = tlsOptions(config, resources.certificates.secureContext);
+    this.#listener = new Listener(config.listen, this.app.callback(), createUpgradeListener(this.#runtime), tls);
+    resources.certificates.watch((context) => this.#listener.useCertificates(context));
     this.#admin = new AdminListener(config.admin, {
       log,
       metrics,
@@ -123,24 +142,31 @@ export class Gateway {
     const { tunnels, upstreams } = this.#runtime;
     tunnels.close();
     await upstreams.destroy();
-    const { users, hashes, store } = this.#resources;
+    const { certificates, users, hashes, store } = this.#resources;
+    certificates.close();
     await Promise.all([users.close(), hashes.close(), store.close(), this.#admin.close()]);
     this.#log.info('stopped');
   }
 }
 
 function createRuntime(config: Config, log: Log, metrics: Metrics, resources: Resources): Runtime {
-  const { hashes, users, store, keys } = resources;
+  const { certificates, hashes, users, store, keys } = resources;
+  const { tls, client_certificate_header } = config.listen;
   const limits = new LoginLimits(store, config.login_limits);
   const families = new RefreshFamilies(store);
   const tokens = new TokenVerifier(config.tokens, keys);
   return {
     trustedProxies: trustedProxies(config.listen.trusted_proxies),
+    clientCertificates: new ClientCertificates({
+      header: client_certificate_header?.toLowerCase(),
+      handshakeVerifies: tls?.client_ca_file !== undefined,
+      authorities: () => certificates.authorities,
+    }),
     logAccess: createAccessLog(log, metrics),
     endpoints: createEndpoints({ config, users, hashes, limits, families, keys, tokens, log, metrics }),
     matcher: createMatcher(config.routes),
     guard: new Guard(tokens),
-    upstreams: new Upstreams(config.upstreams),
+    upstreams: new Upstreams(config.upstreams, client_certificate_header ? [client_certificate_header] : []),
     tunnels: new Tunnels(),
   };
 }

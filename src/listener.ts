@@ -6,10 +6,13 @@ import {
   type ServerResponse,
   STATUS_CODES,
 } from 'node:http';
+import { Server as TlsServer } from 'node:https';
 import { type AddressInfo, Server as NetServer } from 'node:net';
 import type { Duplex } from 'node:stream';
+import type { SecureContextOptions } from 'node:tls';
 import type { ListenConfig } from './config/schema.ts';
 import { type ErrorCode, GatewayError } from './errors.ts';
+import { createTlsServer, type TlsOptions } from './tls/server.ts';
 
 export type UpgradeListener = (request: IncomingMessage, socket: Duplex, head: Buffer) => void;
 
@@ -29,8 +32,9 @@ export class Listener {
   readonly #active = new Set<ServerResponse>();
   #draining = false;
 
-  constructor(config: ListenConfig, onRequest: RequestListener, onUpgrade: UpgradeListener) {
-    this.#server = createServer({
+  /** @param tls for HTTPS; clear text without it */
+  constructor(config: ListenConfig, onRequest: RequestListener, onUpgrade: UpgradeListener, tls?: TlsOptions) {
+    const limits = {
       maxHeaderSize: config.max_header_size,
       headersTimeout: Math.min(config.header_timeout, config.request_timeout),
       requestTimeout: config.request_timeout,
@@ -38,7 +42,8 @@ export class Listener {
       connectionsCheckingInterval: Math.min(1000, config.header_timeout),
       insecureHTTPParser: false,
       noDelay: true,
-    });
+    };
+    this.#server = tls ? createTlsServer(limits, tls) : createServer(limits);
     // max_header_size is the bound. Node's own, on their number, drops those behind it unseen: a Content-Length, a second Host.
     this.#server.maxHeadersCount = 0;
     this.#server.on('request', (request, response) => {
@@ -53,6 +58,11 @@ export class Listener {
       if (current && (current.headersSent || current.req.complete)) socket.destroy();
       else refuse(socket, new GatewayError(PARSER_ERRORS[error.code ?? ''] ?? 'invalid_request'));
     });
+  }
+
+  /** For the connections from now on; those that are open go on. */
+  useCertificates(context: SecureContextOptions): void {
+    if (this.#server instanceof TlsServer) this.#server.setSecureContext(context);
   }
 
   /** @throws NodeJS.ErrnoException such as EADDRINUSE. */

@@ -11,6 +11,7 @@ import { singleHeader } from './routing/single-header.ts';
 import { parseTarget } from './routing/target.ts';
 import type { Runtime } from './runtime.ts';
 import { CLIENT_CLOSED_REQUEST, ending, exchangeFor } from './steps.ts';
+import type { ClientCertificate } from './tls/client-certificate.ts';
 
 /** The way of a WebSocket upgrade: the steps of app.ts, on a bare socket. What is refused here is answered and closed. */
 export function createUpgradeListener(runtime: Runtime): UpgradeListener {
@@ -27,6 +28,7 @@ class Upgrade {
   readonly #startedAt = performance.now();
   readonly #sender;
   readonly #requestId: string;
+  #certificate: ClientCertificate | undefined;
   #match: Match | undefined;
   #principal: Principal | undefined;
 
@@ -41,13 +43,16 @@ class Upgrade {
 
   /** Leaves its line in the log when the tunnel ends. @throws GatewayError as long as the socket can still be answered. */
   async run(head: Buffer): Promise<void> {
-    const { guard, matcher, tunnels, upstreams } = this.#runtime;
+    const { clientCertificates, guard, matcher, tunnels, upstreams } = this.#runtime;
     const request = this.#request;
     const target = parseTarget(request.url ?? '');
     const match = matcher.match(singleHeader(request.rawHeaders, 'host'), target.path, request.method ?? '');
     this.#match = match;
     websocketOnly(request, match);
-    const principal = await guard.authorize({ rawHeaders: request.rawHeaders, query: target.query }, match.route);
+    this.#certificate = clientCertificates.of(request, this.#sender.isTrustedProxy);
+    const certificateThumbprint = this.#certificate?.thumbprint;
+    const guarded = { rawHeaders: request.rawHeaders, query: target.query, certificateThumbprint };
+    const principal = await guard.authorize(guarded, match.route);
     this.#principal = principal;
     const exchange = exchangeFor({ sender: this.#sender, caller: this.#caller(), target, match, principal }, upstreams);
     const opened = await tunnels.open(request, this.#socket, head, exchange);
@@ -74,6 +79,7 @@ class Upgrade {
     return {
       requestId: this.#requestId,
       address: this.#sender.address,
+      certificate: this.#certificate,
       client: this.#principal?.clientId,
       subject: this.#principal?.subject,
     };

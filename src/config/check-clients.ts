@@ -1,4 +1,5 @@
 import type { Check, Locate, Sections } from './check.ts';
+import { checkCertificates, checkCredentials } from './check-credentials.ts';
 import type { Problem } from './problem.ts';
 import type { ClientConfig } from './schema.ts';
 import { suggestion } from './section.ts';
@@ -6,11 +7,12 @@ import { suggestion } from './section.ts';
 /** Locates within one client. */
 type At = Locate;
 
-export const checkClients: Check = function* ({ clients = [], users }, locate) {
+export const checkClients: Check = function* ({ clients = [], users, listen }, locate) {
   yield* checkIds(clients, locate);
   for (const [index, client] of clients.entries()) {
     const at: At = (path, part) => locate(['clients', index, ...path], part);
-    yield* checkSecrets(client, at);
+    yield* checkCredentials(client, at);
+    if (listen) yield* checkCertificates(client, listen, at);
     yield* checkScopes(client, at);
     yield* checkLifetimes(client, at);
     if (users) yield* checkUsers(client, users, at);
@@ -27,21 +29,6 @@ function* checkIds(clients: readonly ClientConfig[], locate: Locate): Iterable<P
     }
     const { line } = locate(['clients', owner, 'id']);
     yield { position: locate(['clients', index, 'id']), message: `the client of line ${line} has this id already` };
-  }
-}
-
-function* checkSecrets(client: ClientConfig, at: At): Iterable<Problem> {
-  const given = (['secret_sha256', 'secret_hash', 'secret'] as const).filter((key) => client[key] !== undefined);
-  if (client.auth === 'none') {
-    for (const key of given) yield { position: at([key], 'key'), message: 'a client with `auth: none` has no secret' };
-    return;
-  }
-  const [first, ...others] = given;
-  if (!first) {
-    yield { position: at(['auth']), message: 'this needs one of `secret_sha256`, `secret_hash` and `secret`' };
-  }
-  for (const key of others) {
-    yield { position: at([key], 'key'), message: `a client has one secret, and \`${first}\` is it already` };
   }
 }
 

@@ -33,6 +33,7 @@ export function createMetadataEndpoint(config: Config): Endpoint {
     revocation_endpoint_auth_methods_supported: methods,
     introspection_endpoint_auth_methods_supported: methods.filter((method) => method !== 'none'),
     scopes_supported: distinct(config.clients.flatMap((client) => client.scopes)),
+    tls_client_certificate_bound_access_tokens: config.clients.some((client) => client.bind_tokens === 'certificate'),
     subject_types_supported: ['public'],
     id_token_signing_alg_values_supported: [signing.algorithm],
   };

@@ -1,5 +1,6 @@
 import { GatewayError } from '../errors.ts';
 import type { RefreshFamilies } from '../tokens/refresh-families.ts';
+import { ownerOf } from './binding.ts';
 import type { ClientAuthentication } from './client-authentication/authenticate.ts';
 import { readClientRequest } from './client-request.ts';
 import type { Endpoint } from './endpoint.ts';
@@ -21,7 +22,7 @@ export function createRevocationEndpoint({ clients, families }: RevocationParts)
     const token = parameter(form, 'token');
     if (token === undefined) throw new GatewayError('invalid_request', { description: 'token is needed.' });
     if (isJwt(token)) throw new GatewayError('unsupported_token_type');
-    await families.revoke(token, client.id);
+    await families.revoke(token, ownerOf(client, caller.certificate));
     ctx.status = 200;
     ctx.body = {};
   };

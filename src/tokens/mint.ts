@@ -15,6 +15,12 @@ export interface TokenGrant {
   readonly authTime: number;
 }
 
+/** The `cnf` claim (RFC 7800 §3.1): what the sender of a token has to show beside it. */
+export interface Confirmation {
+  /** The thumbprint of its certificate (RFC 8705 §3.1). */
+  readonly 'x5t#S256': string;
+}
+
 export class TokenMint {
   readonly #config: TokensConfig;
   readonly #keys: SigningKeys;
@@ -25,13 +31,14 @@ export class TokenMint {
   }
 
   /** A JWT access token with the claims of RFC 9068 §2.2 and the mapped ones, good for `ttlMs`. */
-  accessToken(grant: TokenGrant, ttlMs: number): Promise<string> {
+  accessToken(grant: TokenGrant, ttlMs: number, confirmation?: Confirmation): Promise<string> {
     const claims = {
       ...fillTemplates(this.#config.claims as Record<string, Template>, grant.attributes),
       client_id: grant.clientId,
       scope: grant.scope.join(' '),
       auth_time: grant.authTime,
       jti: randomUUID(),
+      ...(confirmation && { cnf: confirmation }),
     };
     return this.#sign(claims, { typ: 'at+jwt', subject: grant.subject, audience: this.#config.audience, ttlMs });
   }

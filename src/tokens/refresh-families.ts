@@ -13,9 +13,15 @@ import {
   unseal,
 } from './refresh-token.ts';
 
-/** What a login granted, and what each refresh of it may grant again. */
-export interface FamilyGrant {
+/** Who may use the tokens of a family, and end it. */
+export interface FamilyOwner {
   readonly clientId: string;
+  /** The thumbprint of the one certificate that they have to come with; undefined for any and none. */
+  readonly certificate?: string;
+}
+
+/** What a login granted, and what each refresh of it may grant again. */
+export interface FamilyGrant extends FamilyOwner {
   readonly user: {
     /** The name of the user store that knows them. */
     readonly store: string;
@@ -31,9 +37,7 @@ export interface FamilyGrant {
 /** Lifetimes in milliseconds. `max_ttl` is fixed when a family starts; the rest holds as it is configured now. */
 export type RefreshPolicy = ClientConfig['refresh'];
 
-export interface RefreshRequest {
-  /** The client that was authenticated, or that says who it is if it is a public one. */
-  readonly clientId: string;
+export interface RefreshRequest extends FamilyOwner {
   /** What it asks for; undefined for all that the family has. */
   readonly scope?: readonly string[] | undefined;
 }
@@ -55,7 +59,7 @@ export class RefreshFamilies {
     const token = firstRefreshToken();
     await this.#store.run(START, keysOf(token), [
       JSON.stringify(grant),
-      grant.clientId,
+      ownerKey(grant),
       grant.scope.join(' '),
       token.generation,
       secretHash(token),
@@ -81,7 +85,7 @@ export class RefreshFamilies {
     if (token === undefined) throw refusal('malformed');
     const successor = successorOf(token);
     const [outcome, grant, sealed] = await this.#store.run(USE, keysOf(token), [
-      request.clientId,
+      ownerKey(request),
       request.scope?.join(' ') ?? '',
       token.generation,
       secretHash(token),
@@ -96,12 +100,17 @@ export class RefreshFamilies {
     throw refusal(outcome);
   }
 
-  /** Ends the token's family if it is this client's. An unknown token is as good as revoked (RFC 7009 §2.2). */
-  async revoke(presented: string, clientId: string): Promise<void> {
+  /** Ends the token's family if it is this owner's. An unknown token is as good as revoked (RFC 7009 §2.2). */
+  async revoke(presented: string, owner: FamilyOwner): Promise<void> {
     const token = parseRefreshToken(presented);
     if (token === undefined) return;
-    await this.#store.run(REVOKE, keysOf(token), [clientId, token.generation, secretHash(token)]);
+    await this.#store.run(REVOKE, keysOf(token), [ownerKey(owner), token.generation, secretHash(token)]);
   }
+}
+
+/** What the scripts compare as the client's id, which has no blanks itself. */
+function ownerKey({ clientId, certificate }: FamilyOwner): string {
+  return certificate === undefined ? clientId : `${clientId} ${certificate}`;
 }
 
 function keysOf({ family }: RefreshToken): readonly string[] {
@@ -111,7 +120,7 @@ function keysOf({ family }: RefreshToken): readonly string[] {
 const REASONS = {
   malformed: 'the refresh token is malformed',
   unknown: 'the refresh token is unknown or has expired',
-  foreign: 'the refresh token belongs to another client',
+  foreign: 'the refresh token belongs to another client, or to another certificate',
   reused: 'the refresh token was used before: its family is revoked',
   wider: 'the requested scope exceeds what was granted at login',
 } as const;

@@ -3,12 +3,12 @@ import { GatewayError } from '../../errors.ts';
 import type { LoginLimits } from '../../limits/login-limits.ts';
 import type { HashVerifier } from '../../users/password-hash/hash-pool.ts';
 import { parameter } from '../form.ts';
+import { clientIdAlone } from './client-id-alone.ts';
 import { clientSecretBasic } from './client-secret-basic.ts';
 import { clientSecretPost } from './client-secret-post.ts';
 import type { Attempt, AuthenticationMethod, ClientEvidence } from './method.ts';
-import { none } from './none.ts';
 
-const METHODS: readonly AuthenticationMethod[] = [clientSecretBasic, clientSecretPost, none];
+const METHODS: readonly AuthenticationMethod[] = [clientSecretBasic, clientSecretPost, clientIdAlone];
 
 /** Finds out which client a request comes from, and makes it prove that (RFC 6749 §2.3). */
 export class ClientAuthentication {
@@ -46,7 +46,7 @@ export class ClientAuthentication {
   }
 
   async #isProven(attempt: Attempt, client: ClientConfig): Promise<boolean> {
-    return (await attempt.proves(client, this.#hashes)) && client.auth === attempt.method;
+    return (await attempt.proves(client, this.#hashes)) && attempt.methods.includes(client.auth);
   }
 }
 

@@ -11,7 +11,7 @@ export const clientSecretBasic: AuthenticationMethod = ({ authorization = '' }):
   if (!/^basic(?: |$)/i.test(authorization)) return undefined;
   const readings = readBasic(authorization);
   return {
-    method: 'client_secret_basic',
+    methods: ['client_secret_basic'],
     clientIds: readings.map(({ id }) => id),
     async proves(client, hashes) {
       let proven = false;

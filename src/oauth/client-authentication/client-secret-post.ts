@@ -7,7 +7,7 @@ export const clientSecretPost: AuthenticationMethod = ({ form }): Attempt | unde
   const secret = parameter(form, 'client_secret');
   if (secret === undefined) return undefined;
   return {
-    method: 'client_secret_post',
+    methods: ['client_secret_post'],
     clientIds: [parameter(form, 'client_id') ?? ''],
     proves: (client, hashes) => isSecretOf(client, secret, hashes),
   };

@@ -1,4 +1,5 @@
 import type { ClientConfig } from '../../config/schema.ts';
+import type { ClientCertificate } from '../../tls/client-certificate.ts';
 import type { HashVerifier } from '../../users/password-hash/hash-pool.ts';
 import type { Form } from '../form.ts';
 
@@ -6,11 +7,13 @@ import type { Form } from '../form.ts';
 export interface ClientEvidence {
   readonly authorization: string | undefined;
   readonly form: Form;
+  readonly certificate: ClientCertificate | undefined;
 }
 
 /** A try to authenticate by one method. */
 export interface Attempt {
-  readonly method: ClientConfig['auth'];
+  /** The methods that the evidence is good for: the client has to be registered for one of them. */
+  readonly methods: readonly ClientConfig['auth'][];
   /** Who the client may be: more than one where an id can be read in two ways. */
   readonly clientIds: readonly string[];
   /** Whether the request proves to come from this client. Costs the same whether it does or not. */

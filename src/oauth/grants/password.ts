@@ -4,6 +4,7 @@ import type { LoginLimits } from '../../limits/login-limits.ts';
 import type { LoginEvent } from '../../observe/login-events.ts';
 import type { RefreshFamilies } from '../../tokens/refresh-families.ts';
 import type { LoginVerdict, UserStores } from '../../users/user-stores.ts';
+import { ownerOf } from '../binding.ts';
 import { grantedScope } from '../scope.ts';
 import type { Grant, Granted, GrantRequest } from './grant.ts';
 
@@ -45,7 +46,7 @@ export class PasswordGrant implements Grant {
     const authTime = Math.floor(Date.now() / 1000);
     const grant = { subject: user.sub, clientId: client.id, scope, attributes: user.attributes, authTime };
     if (!client.grants.includes('refresh_token')) return { grant, refreshToken: undefined };
-    const family = { clientId: client.id, user: { ...user, store }, scope, authTime };
+    const family = { ...ownerOf(client, request.certificate), user: { ...user, store }, scope, authTime };
     return { grant, refreshToken: await this.#families.start(family, client.refresh) };
   }
 

@@ -1,6 +1,7 @@
 import { GatewayError } from '../../errors.ts';
 import type { RefreshFamilies } from '../../tokens/refresh-families.ts';
 import type { UserStores } from '../../users/user-stores.ts';
+import { ownerOf } from '../binding.ts';
 import { parameter } from '../form.ts';
 import { requestedScope } from '../scope.ts';
 import type { Grant, Granted, GrantRequest } from './grant.ts';
@@ -16,18 +17,19 @@ export class RefreshTokenGrant implements Grant {
     this.#users = parts.users;
   }
 
-  async authorize({ form, client }: GrantRequest): Promise<Granted> {
+  async authorize({ form, client, certificate }: GrantRequest): Promise<Granted> {
     const presented = parameter(form, 'refresh_token');
     if (presented === undefined) {
       throw new GatewayError('invalid_request', { description: 'refresh_token is needed.' });
     }
     const narrower = requestedScope(form);
-    const use = { clientId: client.id, ...(narrower && { scope: narrower }) };
+    const owner = ownerOf(client, certificate);
+    const use = { ...owner, ...(narrower && { scope: narrower }) };
     const { grant: family, token } = await this.#families.use(presented, use, client.refresh);
     // As the store knows the user now: one that is gone or disabled since gets no more tokens.
     const user = await this.#users.lookup(family.user.store, family.user.username);
     if (user === undefined) {
-      await this.#families.revoke(token, client.id);
+      await this.#families.revoke(token, owner);
       throw new GatewayError('invalid_grant');
     }
     const grant = {
