@@ -1,6 +1,7 @@
 import { createHmac, randomBytes } from 'node:crypto';
 import { stat } from 'node:fs/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { versionOf } from '../config/file-version.ts';
 import { ConfigError } from '../config/problem.ts';
 import { readText, Unreadable } from '../config/read-text.ts';
 import { DECOY_HASH } from './password-hash/argon2.ts';
@@ -99,16 +100,6 @@ async function settled(path: string): Promise<void> {
     () => SETTLE_MS,
   );
   if (ageMs >= 0 && ageMs < SETTLE_MS) await sleep(SETTLE_MS - ageMs);
-}
-
-/** Differs when the file does; ctime sees one that was put in place with its old times. A file that is gone is a version too. */
-async function versionOf(path: string): Promise<string> {
-  try {
-    const { ino, size, mtimeNs, ctimeNs } = await stat(path, { bigint: true });
-    return [ino, size, mtimeNs, ctimeNs].join(' ');
-  } catch (error) {
-    return String(error);
-  }
 }
 
 function readUsersFile(path: string): string {
