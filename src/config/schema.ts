@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { passwords } from './passwords.ts';
 import { section } from './section.ts';
 import {
   count,
@@ -159,7 +160,7 @@ export const client = section({
     .optional(),
 });
 
-const fileUsers = section({ type: z.literal('file'), path: text });
+const fileUsers = section({ type: z.literal('file'), path: text, ...passwords });
 const users = z.discriminatedUnion('type', [fileUsers], { error: 'expected a user store with `type: file`' });
 
 const windowLimit = (failures: number, per: string) =>
