@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { passwords } from './passwords.ts';
 import type { Warning } from './problem.ts';
 import { publicJwk } from './public-jwk.ts';
 import { section } from './section.ts';
@@ -215,7 +216,7 @@ export const client = section({
   rate_limit: optional(rate),
 });
 
-const fileUsers = section({ type: z.literal('file'), path: text });
+const fileUsers = section({ type: z.literal('file'), path: text, ...passwords });
 const users = z.discriminatedUnion('type', [fileUsers], { error: 'expected a user store with `type: file`' });
 
 const windowLimit = (failures: number, per: string) =>

@@ -5,7 +5,7 @@ import { versionOf } from '../config/file-version.ts';
 import { ConfigError } from '../config/problem.ts';
 import { readText, Unreadable } from '../config/read-text.ts';
 import { DECOY_HASH } from './password-hash/argon2.ts';
-import type { HashVerifier } from './password-hash/hash-pool.ts';
+import type { PasswordChecker, StoredPassword } from './password-hash/password-checker.ts';
 import type { User, UserStore, Verdict } from './user-store.ts';
 import { type FileUser, parseUsersFile } from './users-file/parse.ts';
 
@@ -14,6 +14,8 @@ const CHECK_EVERY_MS = 250;
 const SETTLE_MS = 50;
 const MAX_FILE_BYTES = 16 * 1024 ** 2;
 const DECOY_KEY = randomBytes(32);
+/** What an unknown user is checked against where nobody is known. */
+const DECOY: StoredPassword = { username: '', password_hash: DECOY_HASH };
 
 /**
  * Users of a users.yaml or an Apache htpasswd file. Before it is used, the file is looked at (at most every 250 ms) and
@@ -22,25 +24,29 @@ const DECOY_KEY = randomBytes(32);
  */
 export class FileUserStore implements UserStore {
   readonly #path: string;
-  readonly #hashes: HashVerifier;
+  readonly #passwords: PasswordChecker;
   readonly #onProblem: (error: Error) => void;
   #users: ReadonlyMap<string, FileUser> = new Map();
-  /** The hashes of all users, for `decoy` to choose from. */
-  #decoys: readonly string[] = [];
+  /** The passwords of all users, for `decoy` to choose from. */
+  #decoys: readonly StoredPassword[] = [];
   /** The version that was last read, good or not. */
   #version = '';
   #checkedAtMs = 0;
   #checking: Promise<void> | undefined;
 
-  private constructor(path: string, hashes: HashVerifier, onProblem: (error: Error) => void) {
+  private constructor(path: string, passwords: PasswordChecker, onProblem: (error: Error) => void) {
     this.#path = path;
-    this.#hashes = hashes;
+    this.#passwords = passwords;
     this.#onProblem = onProblem;
   }
 
   /** @throws ConfigError when the file cannot be read or has problems. */
-  static async open(path: string, hashes: HashVerifier, onProblem: (error: Error) => void): Promise<FileUserStore> {
-    const store = new FileUserStore(path, hashes, onProblem);
+  static async open(
+    path: string,
+    passwords: PasswordChecker,
+    onProblem: (error: Error) => void,
+  ): Promise<FileUserStore> {
+    const store = new FileUserStore(path, passwords, onProblem);
     await store.#read();
     store.#checkedAtMs = performance.now();
     return store;
@@ -49,7 +55,7 @@ export class FileUserStore implements UserStore {
   async verify(username: string, password: string): Promise<Verdict> {
     const known = await this.#find(username);
     if (!known) return { outcome: 'unknown' };
-    const right = await this.#hashes.verify(password, known.password_hash);
+    const right = await this.#passwords.verify(password, known.password);
     return right && !known.disabled ? { outcome: 'accepted', user: known.user } : { outcome: 'rejected' };
   }
 
@@ -59,12 +65,12 @@ export class FileUserStore implements UserStore {
   }
 
   /**
-   * Checks against the hash of some user of this file, the same one for a username each time, so that the file's mix of
+   * Checks against the password of some user of this file, the same one for a username each time, so that the file's mix of
    * schemes and costs is found among unknown usernames too. The key keeps others from computing which one.
    */
   async decoy(username: string, password: string): Promise<void> {
     const chosen = createHmac('sha256', DECOY_KEY).update(username).digest().readUInt32BE() % this.#decoys.length;
-    await this.#hashes.verify(password, this.#decoys[chosen] ?? DECOY_HASH);
+    await this.#passwords.verify(password, this.#decoys[chosen] ?? DECOY);
   }
 
   async close(): Promise<void> {}
@@ -88,8 +94,9 @@ export class FileUserStore implements UserStore {
   async #read(): Promise<void> {
     await settled(this.#path);
     this.#version = await versionOf(this.#path);
-    this.#users = parseUsersFile(readUsersFile(this.#path), this.#path);
-    this.#decoys = Array.from(this.#users.values(), ({ password_hash }) => password_hash);
+    const text = readUsersFile(this.#path);
+    this.#users = parseUsersFile(text, this.#path, (stored) => this.#passwords.problem(stored));
+    this.#decoys = Array.from(this.#users.values(), ({ password }) => password);
   }
 }
 

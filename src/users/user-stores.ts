@@ -4,6 +4,7 @@ import type { Config, UserStoreConfig } from '../config/schema.ts';
 import { isPlausiblePassword, isPlausibleUsername } from './credentials.ts';
 import { FileUserStore } from './file.ts';
 import type { HashVerifier } from './password-hash/hash-pool.ts';
+import { PasswordChecker } from './password-hash/password-checker.ts';
 import type { User, UserStore, Verdict } from './user-store.ts';
 
 /** A verdict, and the name of the store that gave it; none gave `unknown`. */
@@ -69,8 +70,10 @@ type Opener = (config: UserStoreConfig, surroundings: Surroundings) => Promise<U
 
 /** Every kind of user store, by its `type`. */
 const openers: Readonly<Record<UserStoreConfig['type'], Opener>> = {
-  file: ({ path }, { directory, hashes, onProblem }) =>
-    FileUserStore.open(isAbsolute(path) ? path : join(directory, path), hashes, onProblem),
+  file: (config, { directory, hashes, onProblem }) => {
+    const path = isAbsolute(config.path) ? config.path : join(directory, config.path);
+    return FileUserStore.open(path, new PasswordChecker(hashes, config), onProblem);
+  },
 };
 
 /**

@@ -28,7 +28,10 @@ let directory: string;
 let stores: UserStores;
 
 function open(config: Record<string, string>): Promise<UserStores> {
-  const sections = Object.entries(config).map(([name, path]) => [name, { type: 'file' as const, path }]);
+  const sections = Object.entries(config).map(([name, path]) => [
+    name,
+    { type: 'file' as const, path, unicode: 'raw' as const },
+  ]);
   return openUserStores(Object.fromEntries(sections), directory, hashes, assert.fail);
 }
 
