@@ -54,8 +54,9 @@ const unusableSecretHashes: Check = ({ clients = [] }, locate) =>
  */
 export async function createGateway(config: Config, log: Log = createLog(config.log)): Promise<Gateway> {
   const hashes = new HashPool(config.login_limits);
-  const onProblem = (error: Error) => log.warn({ cause: error.message }, 'users file not read again');
-  const users = await openUserStores(config.users, config.directory, hashes, onProblem);
+  const users = await openUserStores(config.users, config.directory, hashes, (problem, details) => {
+    log.warn(details, problem);
+  });
   const store = openStore(config.store, (state, cause) => {
     log[state === 'up' ? 'info' : 'error']({ state, cause: cause && String(cause) }, 'store');
   });

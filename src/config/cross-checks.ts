@@ -6,6 +6,7 @@ import { checkListeners } from './check-listeners.ts';
 import { checkLoginLimits } from './check-login-limits.ts';
 import { checkRoutes } from './check-routes.ts';
 import { checkUpstreams } from './check-upstreams.ts';
+import { checkUsers } from './check-users.ts';
 
 /** What the schema cannot say, a section a check. */
 export const crossChecks: readonly Check[] = [
@@ -13,6 +14,7 @@ export const crossChecks: readonly Check[] = [
   checkClaims,
   checkEndpoints,
   checkClients,
+  checkUsers,
   checkLoginLimits,
   checkUpstreams,
   checkRoutes,

@@ -1,9 +1,7 @@
-import { createHmac, randomBytes } from 'node:crypto';
 import { stat } from 'node:fs/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { ConfigError } from '../config/problem.ts';
-import { readText, Unreadable } from '../config/read-text.ts';
-import { DECOY_HASH } from './password-hash/argon2.ts';
+import { readConfiguredFile } from '../config/read-text.ts';
+import { decoyHash } from './decoy.ts';
 import type { HashVerifier } from './password-hash/hash-pool.ts';
 import type { User, UserStore, Verdict } from './user-store.ts';
 import { type FileUser, parseUsersFile } from './users-file/parse.ts';
@@ -12,7 +10,6 @@ const CHECK_EVERY_MS = 250;
 /** A file that was written to more recently may be half written, and its next version may bear the same time. */
 const SETTLE_MS = 50;
 const MAX_FILE_BYTES = 16 * 1024 ** 2;
-const DECOY_KEY = randomBytes(32);
 
 /**
  * Users of a users.yaml or an Apache htpasswd file. Before it is used, the file is looked at (at most every 250 ms) and
@@ -49,7 +46,8 @@ export class FileUserStore implements UserStore {
     const known = await this.#find(username);
     if (!known) return { outcome: 'unknown' };
     const right = await this.#hashes.verify(password, known.password_hash);
-    return right && !known.disabled ? { outcome: 'accepted', user: known.user } : { outcome: 'rejected' };
+    if (known.disabled) return { outcome: 'rejected', reason: 'disabled' };
+    return right ? { outcome: 'accepted', user: known.user } : { outcome: 'rejected' };
   }
 
   async lookup(username: string): Promise<User | undefined> {
@@ -57,13 +55,8 @@ export class FileUserStore implements UserStore {
     return known?.disabled ? undefined : known?.user;
   }
 
-  /**
-   * Checks against the hash of some user of this file, the same one for a username each time, so that the file's mix of
-   * schemes and costs is found among unknown usernames too. The key keeps others from computing which one.
-   */
   async decoy(username: string, password: string): Promise<void> {
-    const chosen = createHmac('sha256', DECOY_KEY).update(username).digest().readUInt32BE() % this.#decoys.length;
-    await this.#hashes.verify(password, this.#decoys[chosen] ?? DECOY_HASH);
+    await this.#hashes.verify(password, decoyHash(username, this.#decoys));
   }
 
   async close(): Promise<void> {}
@@ -87,7 +80,7 @@ export class FileUserStore implements UserStore {
   async #read(): Promise<void> {
     await settled(this.#path);
     this.#version = await versionOf(this.#path);
-    this.#users = parseUsersFile(readUsersFile(this.#path), this.#path);
+    this.#users = parseUsersFile(readConfiguredFile(this.#path, MAX_FILE_BYTES), this.#path);
     this.#decoys = Array.from(this.#users.values(), ({ password_hash }) => password_hash);
   }
 }
@@ -108,16 +101,5 @@ async function versionOf(path: string): Promise<string> {
     return [ino, size, mtimeNs, ctimeNs].join(' ');
   } catch (error) {
     return String(error);
-  }
-}
-
-function readUsersFile(path: string): string {
-  try {
-    return readText(path, MAX_FILE_BYTES);
-  } catch (error) {
-    if (!(error instanceof Unreadable)) throw error;
-    throw new ConfigError([
-      { position: { file: path, line: 1, column: 1 }, message: `cannot read it: ${error.message}` },
-    ]);
   }
 }

@@ -46,6 +46,8 @@ const defaults: readonly [key: string, value: unknown][] = [
   ['clients.0.refresh.rotate', true],
   ['clients.0.refresh.retry_grace', 5 * SECOND],
   ['clients.0.users', undefined],
+  ['users.staff.optional', false],
+  ['users.staff.continue_on_reject', false],
   ['login_limits.user_and_address.failures', 5],
   ['login_limits.user_and_address.lock', MINUTE],
   ['login_limits.user_and_address.max_lock', 15 * MINUTE],
@@ -85,7 +87,14 @@ for (const [key, value] of defaults) {
 
 /** What the minimal file itself says. */
 const GIVEN = ['tokens.issuer', 'tokens.audience', 'clients.0.id', 'clients.0.auth', 'clients.0.grants']
-  .concat(['clients.0.scopes', 'users.staff', 'upstreams.travel.targets', 'routes.0.path', 'routes.0.upstream'])
+  .concat([
+    'clients.0.scopes',
+    'users.staff.type',
+    'users.staff.path',
+    'upstreams.travel.targets',
+    'routes.0.path',
+    'routes.0.upstream',
+  ])
   .concat(['routes.0.at', 'directory']);
 
 test('the table has every default', () => {

@@ -25,7 +25,7 @@ export class RefreshTokenGrant implements Grant {
     const use = { clientId: client.id, ...(narrower && { scope: narrower }) };
     const { grant: family, token } = await this.#families.use(presented, use, client.refresh);
     // As the store knows the user now: one that is gone or disabled since gets no more tokens.
-    const user = await this.#users.lookup(family.user.store, family.user.username);
+    const user = await this.#users.lookup(family.user.store, family.user);
     if (user === undefined) {
       await this.#families.revoke(token, client.id);
       throw new GatewayError('invalid_grant');
