@@ -9,6 +9,8 @@ export interface FaultyServer {
   fault: Fault;
   /** Connections that came in so far. */
   readonly connections: number;
+  /** Ends all connections. */
+  drop(): void;
   stop(): Promise<void>;
 }
 
@@ -33,8 +35,11 @@ export async function startFaultyServer(realPort: number): Promise<FaultyServer>
     port: 0,
     fault: 'none' as Fault,
     connections: 0,
-    stop: async () => {
+    drop: () => {
       for (const socket of sockets) socket.destroy();
+    },
+    stop: async () => {
+      faulty.drop();
       server.close();
       await once(server, 'close');
     },

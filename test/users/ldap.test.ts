@@ -1,11 +1,13 @@
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { after, describe, test } from 'node:test';
+import { setTimeout as delay } from 'node:timers/promises';
 import { Attribute, Change, Client } from 'ldapts';
 import type { LdapUsersConfig } from '../../src/config/schema.ts';
 import { GatewayError } from '../../src/errors.ts';
 import { LdapUserStore } from '../../src/users/ldap/ldap.ts';
 import { activeDirectoryReason } from '../../src/users/ldap/rejection.ts';
+import { LdapServers } from '../../src/users/ldap/servers.ts';
 import { startFaultyServer } from '../support/faults.ts';
 import { login, requestToken, startGateway } from '../support/gateway.ts';
 import { freePort, provide } from '../support/server-process.ts';
@@ -240,6 +242,28 @@ describe('users of LDAP', { skip }, () => {
       assert.deepEqual(await outcome(store, 'ann'), accepted ? ann : 'outage');
     });
   }
+
+  test('a connection that breaks is not made again: it would be as nobody, and without StartTLS', async () => {
+    const { port, securePort, caFile } = directory();
+    for (const [scheme, start_tls, realPort] of [
+      ['ldap', true, port],
+      ['ldaps', false, securePort],
+    ] as const) {
+      const server = await startFaultyServer(realPort);
+      const config = { url: [`${scheme}://127.0.0.1:${server.port}`], start_tls };
+      const servers = new LdapServers(config, readFileSync(caFile, 'utf8'), () => {});
+      const time = { signal: new AbortController().signal, endMs: performance.now() + 500 };
+      const asking = servers.use(time, async (client) => {
+        await client.bind(SERVICE.bind_dn, SERVICE.bind_password);
+        server.drop();
+        await delay(50);
+        await client.bind(`uid=ann,${PEOPLE_DN}`, PASSWORD);
+      });
+      await assert.rejects(asking);
+      assert.equal(server.connections, 1, scheme);
+      await server.stop();
+    }
+  });
 
   test('with several servers, those that are out are passed over, in time, and asked last for a while', async () => {
     const silent = await startFaultyServer(directory().port);

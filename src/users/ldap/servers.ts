@@ -1,4 +1,5 @@
-import type { ConnectionOptions } from 'node:tls';
+import { connect } from 'node:net';
+import { connect as connectSecurely } from 'node:tls';
 import { Client, ResultCodeError } from 'ldapts';
 import type { LdapUsersConfig } from '../../config/schema.ts';
 import { type Time, within } from '../bounded-calls.ts';
@@ -71,7 +72,14 @@ export class LdapServers {
   async #connected<Answer>(url: string, ms: number, task: (client: Client) => Promise<Answer>): Promise<Answer> {
     const tls = { host: hostOf(url), ...(this.#ca !== undefined && { ca: this.#ca }) };
     const secure = url.startsWith('ldaps:');
-    const client = new Client({ url, timeout: ms, connectTimeout: ms, ...(secure && { tlsOptions: tls }) });
+    const client = new Client({
+      url,
+      timeout: ms,
+      connectTimeout: ms,
+      ...(secure && { tlsOptions: tls }),
+      createConnection: once(connect),
+      createSecureConnection: once(connectSecurely),
+    });
     try {
       return await within(ms, async () => {
         if (this.#config.start_tls) await client.startTLS(tls);
@@ -84,10 +92,20 @@ export class LdapServers {
   }
 }
 
+/** ldapts makes a broken connection again by itself, but as nobody and without StartTLS: passwords would be in clear text. */
+function once<Connect extends (...args: never[]) => unknown>(make: Connect): Connect {
+  let made = false;
+  return ((...args: Parameters<Connect>) => {
+    if (made) throw new Error('the connection broke');
+    made = true;
+    return make(...args);
+  }) as Connect;
+}
+
 function isFaultOfServer(error: unknown): boolean {
   return error instanceof ResultCodeError ? FAULTS_OF_A_SERVER.has(error.code) : !(error instanceof UnclearAnswer);
 }
 
-function hostOf(url: string): NonNullable<ConnectionOptions['host']> {
+function hostOf(url: string): string {
   return new URL(url).hostname.replace(/^\[(.*)\]$/, '$1');
 }
