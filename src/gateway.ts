@@ -78,8 +78,9 @@ export async function createGateway(config: Config, log: Log = createLog(config.
   for (const { position, message, code } of config.warnings) log.warn({ ...position, code }, message);
   const certificates = await CertificateFiles.open(config.listen, config.directory, log);
   const hashes = new HashPool(config.login_limits);
-  const onProblem = (error: Error) => log.warn({ cause: error.message }, 'users file not read again');
-  const users = await openUserStores(config.users, config.directory, hashes, onProblem);
+  const users = await openUserStores(config.users, config.directory, hashes, (problem, details) => {
+    log.warn(details, problem);
+  });
   const store = openStore(config.store, (state, cause) => {
     log[state === 'up' ? 'info' : 'error']({ state, cause: cause && String(cause) }, 'store');
   });

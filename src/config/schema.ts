@@ -1,8 +1,8 @@
 import { z } from 'zod';
-import { passwords } from './passwords.ts';
 import type { Warning } from './problem.ts';
 import { publicJwk } from './public-jwk.ts';
 import { section } from './section.ts';
+import { fileUsers, ldapUsers, moduleUsers, sqlUsers } from './user-store-sections.ts';
 import {
   count,
   duration,
@@ -216,8 +216,9 @@ export const client = section({
   rate_limit: optional(rate),
 });
 
-const fileUsers = section({ type: z.literal('file'), path: text, ...passwords });
-const users = z.discriminatedUnion('type', [fileUsers], { error: 'expected a user store with `type: file`' });
+const users = z.discriminatedUnion('type', [fileUsers, sqlUsers, ldapUsers, moduleUsers], {
+  error: 'expected a user store with a `type`: file, sql, ldap or module',
+});
 
 const windowLimit = (failures: number, per: string) =>
   section({ failures: count(1).default(failures), per: positiveDuration.prefault(per) }).prefault({});
@@ -351,6 +352,9 @@ export type TrustedIssuerConfig = z.output<typeof trustedIssuer>;
 export type EndpointsConfig = z.output<typeof endpoints>;
 export type ClientConfig = z.output<typeof client>;
 export type UserStoreConfig = z.output<typeof users>;
+export type SqlUsersConfig = z.output<typeof sqlUsers>;
+export type LdapUsersConfig = z.output<typeof ldapUsers>;
+export type ModuleUsersConfig = z.output<typeof moduleUsers>;
 export type LoginLimitsConfig = z.output<typeof login_limits>;
 export type UpstreamConfig = z.output<typeof upstream>;
 export type RouteConfig = z.output<typeof route> & { readonly at: Position };

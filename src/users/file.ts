@@ -1,10 +1,8 @@
-import { createHmac, randomBytes } from 'node:crypto';
 import { stat } from 'node:fs/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { versionOf } from '../config/file-version.ts';
-import { ConfigError } from '../config/problem.ts';
-import { readText, Unreadable } from '../config/read-text.ts';
-import { DECOY_HASH } from './password-hash/argon2.ts';
+import { readConfiguredFile } from '../config/read-text.ts';
+import { chooseDecoy } from './decoy.ts';
 import type { PasswordChecker, StoredPassword } from './password-hash/password-checker.ts';
 import type { User, UserStore, Verdict } from './user-store.ts';
 import { type FileUser, parseUsersFile } from './users-file/parse.ts';
@@ -13,9 +11,6 @@ const CHECK_EVERY_MS = 250;
 /** A file that was written to more recently may be half written, and its next version may bear the same time. */
 const SETTLE_MS = 50;
 const MAX_FILE_BYTES = 16 * 1024 ** 2;
-const DECOY_KEY = randomBytes(32);
-/** What an unknown user is checked against where nobody is known. */
-const DECOY: StoredPassword = { username: '', password_hash: DECOY_HASH };
 
 /**
  * Users of a users.yaml or an Apache htpasswd file. Before it is used, the file is looked at (at most every 250 ms) and
@@ -56,7 +51,8 @@ export class FileUserStore implements UserStore {
     const known = await this.#find(username);
     if (!known) return { outcome: 'unknown' };
     const right = await this.#passwords.verify(password, known.password);
-    return right && !known.disabled ? { outcome: 'accepted', user: known.user } : { outcome: 'rejected' };
+    if (known.disabled) return { outcome: 'rejected', reason: 'disabled' };
+    return right ? { outcome: 'accepted', user: known.user } : { outcome: 'rejected' };
   }
 
   async lookup(username: string): Promise<User | undefined> {
@@ -64,13 +60,8 @@ export class FileUserStore implements UserStore {
     return known?.disabled ? undefined : known?.user;
   }
 
-  /**
-   * Checks against the password of some user of this file, the same one for a username each time, so that the file's mix of
-   * schemes and costs is found among unknown usernames too. The key keeps others from computing which one.
-   */
   async decoy(username: string, password: string): Promise<void> {
-    const chosen = createHmac('sha256', DECOY_KEY).update(username).digest().readUInt32BE() % this.#decoys.length;
-    await this.#passwords.verify(password, this.#decoys[chosen] ?? DECOY);
+    await this.#passwords.verify(password, chooseDecoy(username, this.#decoys));
   }
 
   async close(): Promise<void> {}
@@ -94,7 +85,7 @@ export class FileUserStore implements UserStore {
   async #read(): Promise<void> {
     await settled(this.#path);
     this.#version = await versionOf(this.#path);
-    const text = readUsersFile(this.#path);
+    const text = readConfiguredFile(this.#path, MAX_FILE_BYTES);
     this.#users = parseUsersFile(text, this.#path, (stored) => this.#passwords.problem(stored));
     this.#decoys = Array.from(this.#users.values(), ({ password }) => password);
   }
@@ -107,15 +98,4 @@ async function settled(path: string): Promise<void> {
     () => SETTLE_MS,
   );
   if (ageMs >= 0 && ageMs < SETTLE_MS) await sleep(SETTLE_MS - ageMs);
-}
-
-function readUsersFile(path: string): string {
-  try {
-    return readText(path, MAX_FILE_BYTES);
-  } catch (error) {
-    if (!(error instanceof Unreadable)) throw error;
-    throw new ConfigError([
-      { position: { file: path, line: 1, column: 1 }, message: `cannot read it: ${error.message}` },
-    ]);
-  }
 }

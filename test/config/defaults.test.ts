@@ -64,6 +64,8 @@ const defaults: readonly [key: string, value: unknown][] = [
   ['clients.0.rate_limit', undefined],
   ['users.staff.hash', undefined],
   ['users.staff.unicode', 'raw'],
+  ['users.staff.optional', false],
+  ['users.staff.continue_on_reject', false],
   ['login_limits.user_and_address.failures', 5],
   ['login_limits.user_and_address.lock', MINUTE],
   ['login_limits.user_and_address.max_lock', 15 * MINUTE],

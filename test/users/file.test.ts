@@ -91,7 +91,7 @@ describe('disabled users', () => {
     const hashes = recorder();
     const path = await write('disabled.yaml', usersYaml([['a', 'right']], { disabled: true }));
     const store = await FileUserStore.open(path, hashes.passwords, ignore);
-    assert.deepEqual(await store.verify('a', 'right'), { outcome: 'rejected' });
+    assert.deepEqual(await store.verify('a', 'right'), { outcome: 'rejected', reason: 'disabled' });
     assert.equal(hashes.checked.length, 1);
     assert.equal(await store.lookup('a'), undefined);
   });

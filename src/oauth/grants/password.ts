@@ -69,7 +69,8 @@ export class PasswordGrant implements Grant {
         return { verdict: found, accepted: found.outcome === 'accepted' };
       });
       const store = 'store' in verdict ? verdict.store : undefined;
-      this.#report({ ...event, outcome: verdict.outcome === 'accepted' ? 'accepted' : 'rejected', store });
+      const reason = verdict.outcome === 'rejected' ? verdict.reason : undefined;
+      this.#report({ ...event, outcome: verdict.outcome === 'accepted' ? 'accepted' : 'rejected', store, reason });
       return verdict;
     } catch (error) {
       const locked = error instanceof GatewayError && error.status === 429;

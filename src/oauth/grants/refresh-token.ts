@@ -46,8 +46,7 @@ export class RefreshTokenGrant implements Grant {
   async #lookup(presented: string, owner: FamilyOwner): Promise<User | undefined> {
     const family = await this.#families.peek(presented, owner);
     if (family === undefined) return undefined;
-    const { store, username } = family.grant.user;
-    const user = await this.#users.lookup(store, username);
+    const user = await this.#users.lookup(family.grant.user.store, family.grant.user);
     if (user) return user;
     await this.#families.end(family.sessionId);
     throw new GatewayError('invalid_grant');
