@@ -5,6 +5,7 @@ import type { Check } from './config/check.ts';
 import { loadConfig } from './config/load.ts';
 import type { Config } from './config/schema.ts';
 import { GatewayError, withCause } from './errors.ts';
+import { DpopGuard, publicOrigins } from './guard/dpop.ts';
 import { Guard } from './guard/guard.ts';
 import { trustedProxies } from './limits/client-address.ts';
 import { LoginLimits } from './limits/login-limits.ts';
@@ -29,10 +30,13 @@ import { CertificateFiles } from './tls/certificate-files.ts';
 import { ClientCertificates } from './tls/client-certificates.ts';
 import { parseDistinguishedName } from './tls/distinguished-name.ts';
 import { tlsOptions } from './tls/server.ts';
+import { DpopNonces } from './tokens/dpop-nonces.ts';
+import { DpopProofs } from './tokens/dpop-proofs.ts';
 import { openKeySource } from './tokens/open-key-source.ts';
 import { RefreshFamilies } from './tokens/refresh-families.ts';
 import { RevokedTokens } from './tokens/revoked-tokens.ts';
 import { Sessions } from './tokens/sessions.ts';
+import { SharedSecret } from './tokens/shared-secret.ts';
 import { SigningKeys } from './tokens/signing-keys.ts';
 import { UsedOnce } from './tokens/used-once.ts';
 import { createTokenVerifier } from './tokens/verify.ts';
@@ -210,6 +214,8 @@ function createRuntime(
   const tokens = createTokenVerifier(config, keys, revoked, (issuer, cause) => {
     log.warn({ issuer, cause: describeCause(cause) }, 'keys of a trusted issuer not fetched');
   });
+  const nonces = new DpopNonces(new SharedSecret(store, 'dpop-nonce'));
+  const dpop = new DpopProofs(nonces, new UsedOnce(store, 'dpop-proof'));
   const state = { limits, rateLimits, families, revoked, usedAssertions };
   return {
     trustedProxies: trustedProxies(config.listen.trusted_proxies),
@@ -219,9 +225,9 @@ function createRuntime(
       authorities: () => certificates.authorities,
     }),
     logAccess: createAccessLog(log, metrics),
-    endpoints: createEndpoints({ config, users, hashes, keys, tokens, ...state, log, metrics }),
+    endpoints: createEndpoints({ config, users, hashes, keys, tokens, dpop, ...state, log, metrics }),
     matcher: createMatcher(config.routes),
-    guard: new Guard(tokens),
+    guard: new Guard(tokens, new DpopGuard(dpop, publicOrigins(config))),
     upstreams: new Upstreams(config.upstreams, client_certificate_header ? [client_certificate_header] : []),
     tunnels: new Tunnels(),
   };

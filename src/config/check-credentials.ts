@@ -56,7 +56,7 @@ function* checkHmacSecret({ auth, secret }: ClientConfig, at: Locate): Iterable<
 
 /** A client cannot show a certificate where nobody sees it. */
 export function* checkCertificates(client: ClientConfig, listen: ListenConfig, at: Locate): Iterable<Problem> {
-  const key = client.auth.endsWith('tls_client_auth') ? 'auth' : client.bind_tokens && 'bind_tokens';
+  const key = client.auth.endsWith('tls_client_auth') ? 'auth' : client.bind_tokens === 'certificate' && 'bind_tokens';
   if (!key) return;
   const { tls, client_certificate_header: header, client_certificate_ca_file: headerAuthorities } = listen;
   if (!tls && !header) {

@@ -190,7 +190,7 @@ export const client = section({
   tls_san_uri: optional(text),
   tls_san_ip: optional(z.union([z.ipv4(), z.ipv6()], { error: 'expected an IP address' })),
   tls_san_email: optional(text),
-  bind_tokens: z.enum(['certificate'], { error: 'expected certificate' }).optional(),
+  bind_tokens: z.enum(['certificate', 'dpop'], { error: 'expected certificate or dpop' }).optional(),
   grants: z
     .array(
       z.enum(['password', 'refresh_token', 'client_credentials'], {
