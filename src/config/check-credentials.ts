@@ -10,7 +10,7 @@ const CREDENTIALS = {
   client_secret_jwt: ['secret'],
   private_key_jwt: ['jwks', 'jwks_uri'],
   tls_client_auth: ['tls_subject_dn', 'tls_san_dns', 'tls_san_uri', 'tls_san_ip', 'tls_san_email'],
-  self_signed_tls_client_auth: ['jwks'],
+  self_signed_tls_client_auth: ['jwks', 'jwks_uri'],
 } as const satisfies Record<ClientConfig['auth'], readonly (keyof ClientConfig)[]>;
 
 type Credential = (typeof CREDENTIALS)[ClientConfig['auth']][number];
