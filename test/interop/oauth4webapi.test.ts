@@ -2,17 +2,8 @@ import assert from 'node:assert/strict';
 import { describe, type TestContext, test } from 'node:test';
 import * as oauth from 'oauth4webapi';
 import type { Identity } from '../support/certificates.ts';
-import {
-  type Application,
-  AUDIENCE,
-  fetchAs,
-  goAllTheWay,
-  keys,
-  LOGIN,
-  type Provider,
-  SECRET,
-  startProvider,
-} from './provider.ts';
+import { type Application, goAllTheWay } from './application.ts';
+import { AUDIENCE, fetchAs, keys, LOGIN, type Provider, SECRET, startProvider } from './provider.ts';
 
 type Fetch = ReturnType<typeof fetchAs>;
 

@@ -1,16 +1,8 @@
 import { describe, test } from 'node:test';
 import * as openid from 'openid-client';
 import type { Identity } from '../support/certificates.ts';
-import {
-  type Application,
-  fetchAs,
-  goAllTheWay,
-  keys,
-  LOGIN,
-  type Provider,
-  SECRET,
-  startProvider,
-} from './provider.ts';
+import { type Application, goAllTheWay } from './application.ts';
+import { fetchAs, keys, LOGIN, type Provider, SECRET, startProvider } from './provider.ts';
 
 /** An application that is written with openid-client. */
 function createApplication(config: openid.Configuration, { api }: Provider): Application {
