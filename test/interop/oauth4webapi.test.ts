@@ -7,6 +7,9 @@ import { AUDIENCE, fetchAs, keys, LOGIN, type Provider, SECRET, startProvider } 
 
 type Fetch = ReturnType<typeof fetchAs>;
 
+/** What the documentation has for http on this machine. */
+const insecure = { [oauth.allowInsecureRequests]: true };
+
 async function discover({ issuer }: Provider, options: oauth.DiscoveryRequestOptions) {
   return oauth.processDiscoveryResponse(issuer, await oauth.discoveryRequest(issuer, options));
 }
@@ -87,7 +90,6 @@ describe('oauth4webapi gets through over TLS', () => {
 });
 
 describe('oauth4webapi finds the metadata', () => {
-  const insecure = { [oauth.allowInsecureRequests]: true };
   for (const algorithm of ['oidc', 'oauth2'] as const) {
     for (const path of ['', '/auth', '/a/tenant']) {
       test(`of ${path || 'an issuer without a path'}, by ${algorithm}`, async (context) => {
@@ -100,7 +102,6 @@ describe('oauth4webapi finds the metadata', () => {
 });
 
 describe('oauth4webapi validates', () => {
-  const insecure = { [oauth.allowInsecureRequests]: true };
   const client = { client_id: 'basic+1@example.com' };
   const authentication = oauth.ClientSecretBasic(SECRET);
 
@@ -127,7 +128,6 @@ describe('oauth4webapi validates', () => {
 });
 
 describe('oauth4webapi reads why it was refused', () => {
-  const insecure = { [oauth.allowInsecureRequests]: true };
   const client = { client_id: 'basic+1@example.com' };
   const right = oauth.ClientSecretBasic(SECRET);
 
