@@ -20,8 +20,8 @@ export function createClientIdAlone({ clients, onKeysFailure }: ClientIdParts): 
   const ownKeyChecks = new Map(selfSigned.map((client) => [client.id, createOwnKeyCheck(client, onKeysFailure)]));
   return ({ authorization, form, certificate }) => {
     const clientId = parameter(form, 'client_id');
-    const showsMore = authorization !== undefined || form.has('client_secret') || form.has('client_assertion');
-    if (clientId === undefined || showsMore) return undefined;
+    const shown = authorization ?? parameter(form, 'client_secret') ?? parameter(form, 'client_assertion');
+    if (clientId === undefined || shown !== undefined) return undefined;
     return {
       methods: ['none', 'tls_client_auth', 'self_signed_tls_client_auth'],
       clientIds: [clientId],
