@@ -20,6 +20,7 @@ import {
   url,
   wait,
 } from './values.ts';
+import { legacyLoginUsers, oauthUsers } from './web-user-sections.ts';
 
 /**
  * The words of gateway.yaml. They are used as they are in the code, so that a search for a key finds all that it does.
@@ -216,9 +217,13 @@ export const client = section({
   rate_limit: optional(rate),
 });
 
-const users = z.discriminatedUnion('type', [fileUsers, sqlUsers, ldapUsers, moduleUsers], {
-  error: 'expected a user store with a `type`: file, sql, ldap or module',
-});
+const users = z.discriminatedUnion(
+  'type',
+  [fileUsers, sqlUsers, ldapUsers, legacyLoginUsers, oauthUsers, moduleUsers],
+  {
+    error: 'expected a user store with a `type`: file, sql, ldap, legacy_login, oauth or module',
+  },
+);
 
 const windowLimit = (failures: number, per: string) =>
   section({ failures: count(1).default(failures), per: positiveDuration.prefault(per) }).prefault({});
@@ -354,6 +359,9 @@ export type ClientConfig = z.output<typeof client>;
 export type UserStoreConfig = z.output<typeof users>;
 export type SqlUsersConfig = z.output<typeof sqlUsers>;
 export type LdapUsersConfig = z.output<typeof ldapUsers>;
+export type LegacyLoginUsersConfig = z.output<typeof legacyLoginUsers>;
+export type SignsConfig = LegacyLoginUsersConfig['accept'];
+export type OAuthUsersConfig = z.output<typeof oauthUsers>;
 export type ModuleUsersConfig = z.output<typeof moduleUsers>;
 export type LoginLimitsConfig = z.output<typeof login_limits>;
 export type UpstreamConfig = z.output<typeof upstream>;

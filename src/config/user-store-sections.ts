@@ -7,12 +7,12 @@ import { count, flag, optional, text, timeout, url } from './values.ts';
 /** The kinds of user store, by their `type`. */
 
 /** How a store stands among the others. */
-const search = { optional: flag.default(false), continue_on_reject: flag.default(false) };
+export const search = { optional: flag.default(false), continue_on_reject: flag.default(false) };
 
 /** Bounds of what is asked of others. The default time-out lets an outage be told within a second. */
-const bounds = { timeout: timeout.prefault('800ms'), concurrency: count(1, 1000).default(10) };
+export const bounds = { timeout: timeout.prefault('800ms'), concurrency: count(1, 1000).default(10) };
 
-const tls = section({ ca_file: optional(text) }).optional();
+export const tls = section({ ca_file: optional(text) }).optional();
 
 export const fileUsers = section({ type: z.literal('file'), path: text, ...passwords, ...search });
 

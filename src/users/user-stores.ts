@@ -1,7 +1,7 @@
 import { resolve } from 'node:path';
 import { ConfigError, type Problem } from '../config/problem.ts';
 import { readConfiguredFile } from '../config/read-text.ts';
-import type { Config, LdapUsersConfig, SqlUsersConfig, UserStoreConfig } from '../config/schema.ts';
+import type { Config, SqlUsersConfig, UserStoreConfig } from '../config/schema.ts';
 import { GatewayError } from '../errors.ts';
 import { isPlausiblePassword, isPlausibleUsername } from './credentials.ts';
 import { FileUserStore } from './file.ts';
@@ -131,6 +131,14 @@ async function openStore(config: UserStoreConfig, { pathOf, hashes, warn }: Surr
       const onPassedOver = (url: string, error: unknown) => warn(`LDAP server ${url} passed over`, error);
       return new LdapUserStore(config, readCa(config, pathOf), onPassedOver);
     }
+    case 'legacy_login': {
+      const { LegacyLoginUserStore } = await import('./legacy-login/legacy-login.ts');
+      return new LegacyLoginUserStore(config, readCa(config, pathOf));
+    }
+    case 'oauth': {
+      const { OAuthUserStore } = await import('./oauth.ts');
+      return new OAuthUserStore(config, readCa(config, pathOf));
+    }
     case 'module':
       return ModuleUserStore.open(pathOf(config.path), config);
   }
@@ -146,7 +154,7 @@ async function openDatabase(config: SqlUsersConfig, ca: string | undefined): Pro
 }
 
 /** The certificates of `tls.ca_file`; undefined for those that Node trusts. */
-function readCa({ tls }: SqlUsersConfig | LdapUsersConfig, pathOf: Surroundings['pathOf']): string | undefined {
+function readCa({ tls }: Pick<SqlUsersConfig, 'tls'>, pathOf: Surroundings['pathOf']): string | undefined {
   return tls?.ca_file === undefined ? undefined : readConfiguredFile(pathOf(tls.ca_file), MAX_CA_BYTES);
 }
 
