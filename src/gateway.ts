@@ -18,6 +18,7 @@ import { AdminListener, type AdminRoute } from './observe/admin-listener.ts';
 import { createHealthRoutes } from './observe/health-routes.ts';
 import { createLog, describeCause, type Log } from './observe/log.ts';
 import { createMetrics, type Metrics } from './observe/metrics.ts';
+import { createUserStoreEvents } from './observe/user-store-events.ts';
 import { Tunnels } from './proxy/tunnel.ts';
 import { Upstreams } from './proxy/upstreams.ts';
 import { conflictingRoutes } from './routing/conflicts.ts';
@@ -81,12 +82,15 @@ const unreadableNames: Check = ({ clients = [] }, locate) =>
 export async function createGateway(config: Config, log: Log = createLog(config.log)): Promise<Gateway> {
   for (const { position, message, code } of config.warnings) log.warn({ ...position, code }, message);
   const certificates = await CertificateFiles.open(config.listen, config.directory, log);
+  const metrics = createMetrics();
   const hashes = new HashPool(config.login_limits);
-  const users = await openUserStores(config.users, config.directory, hashes, (problem, details) => {
-    log.warn(details, problem);
-  });
   const store = openStore(config.store, (state, cause) => {
     log[state === 'up' ? 'info' : 'error']({ state, cause: cause && String(cause) }, 'store');
+  });
+  const events = createUserStoreEvents(log, metrics);
+  const users = await openUserStores(config.users, config.directory, { hashes, store, events }).catch(async (error) => {
+    await store.close();
+    throw error;
   });
   const keys = new SigningKeys(openKeySource(config, store), config.tokens.signing.overlap, {
     onChange: ({ signing, byId }) => log.info({ signing: signing.kid, published: [...byId.keys()] }, 'signing keys'),
@@ -105,7 +109,7 @@ export async function createGateway(config: Config, log: Log = createLog(config.
     log.error({ cause: String(error.cause) }, 'signing keys not loaded yet');
   }
   await revoked.follow();
-  return new Gateway(config, log, resources);
+  return new Gateway(config, log, metrics, resources);
 }
 
 function openRevokedTokens({ tokens, clients }: Config, store: Store, log: Log): RevokedTokens {
@@ -130,7 +134,9 @@ async function closeAll({ certificates, keys, revoked, users, hashes, store }: R
   certificates.close();
   revoked.close();
   await keys.close();
-  await Promise.all([users.close(), hashes.close(), store.close()]);
+  // What they still do beside logins needs the others.
+  await users.close();
+  await Promise.all([hashes.close(), store.close()]);
 }
 
 export class Gateway {
@@ -144,8 +150,7 @@ export class Gateway {
   readonly #admin: AdminListener;
   #accepting = false;
 
-  constructor(config: Config, log: Log, resources: Resources) {
-    const metrics = createMetrics();
+  constructor(config: Config, log: Log, metrics: Metrics, resources: Resources) {
     this.#config = config;
     this.#log = log;
     this.#resources = resources;

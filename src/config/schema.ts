@@ -357,6 +357,7 @@ export type TrustedIssuerConfig = z.output<typeof trustedIssuer>;
 export type EndpointsConfig = z.output<typeof endpoints>;
 export type ClientConfig = z.output<typeof client>;
 export type UserStoreConfig = z.output<typeof users>;
+export type FileUsersConfig = z.output<typeof fileUsers>;
 export type SqlUsersConfig = z.output<typeof sqlUsers>;
 export type LdapUsersConfig = z.output<typeof ldapUsers>;
 export type LegacyLoginUsersConfig = z.output<typeof legacyLoginUsers>;

@@ -56,7 +56,7 @@ interface Kind {
   /** Sentences of UNKNOWN whose name it takes for another spelling of a name that it knows, as many servers do. */
   readonly folds?: readonly string[];
   /** It cannot tell an unknown user from a wrong password, and rejects whom it asks about. */
-  readonly isBlind?: boolean;
+  readonly isBlind?: boolean | ((username: string) => boolean);
   /** Why the server that it needs is not there. */
   readonly skip?: string | undefined;
 }
@@ -71,8 +71,9 @@ export function userStoreContract(
   open: () => Promise<UserStore>,
   { folds = [], isBlind = false, skip }: Kind = {},
 ): void {
+  const isBlindFor = (username: string) => (typeof isBlind === 'function' ? isBlind(username) : isBlind);
   const verdictOnUnknown = (username: string) => ({
-    outcome: isBlind && isPlausibleUsername(username) ? 'rejected' : 'unknown',
+    outcome: isPlausibleUsername(username) && isBlindFor(username) ? 'rejected' : 'unknown',
   });
   describe(`the user store contract, by ${kind}`, { skip: skip ?? false }, () => {
     let store: UserStore;
