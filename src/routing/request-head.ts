@@ -51,6 +51,5 @@ function readHost({ rawHeaders, httpVersion }: IncomingMessage): string | undefi
 }
 
 function refused(description: string): GatewayError {
-  // Where the request ends may be a matter of opinion, so that nothing behind it is read as another one.
-  return new GatewayError('invalid_request', { description, headers: { Connection: 'close' } });
+  return new GatewayError('invalid_request', { description });
 }
