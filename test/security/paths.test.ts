@@ -36,7 +36,8 @@ const gateway = await startGateway(
 /** Asks for a target without a token: the answer's status code, and the request lines that the upstream got. */
 async function ask(target: string): Promise<{ status: number | undefined; reached: string[] }> {
   const before = upstream.connections.length;
-  const [status] = statuses(await sendRaw(gateway, `GET ${target} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n`));
+  const answer = await sendRaw(gateway, `GET ${target} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n`, 2000);
+  const [status] = statuses(answer);
   return { status, reached: upstream.connections.slice(before).map((bytes) => bytes.split('\r\n')[0] ?? '') };
 }
 
