@@ -84,12 +84,20 @@ export class Listener {
     // max_header_size is the bound. Node's own, on their number, drops those behind it unseen: a Content-Length, a second Host.
     this.#server.maxHeadersCount = 0;
     const take: RequestListener = (request, response) => this.#take(request, response);
-    this.#server.on('request', take).on('checkExpectation', take).on('upgrade', onUpgrade);
+    this.#server.on('request', take).on('checkExpectation', take);
+    this.#server.on('upgrade', (request, socket, head) => {
+      if (this.#isItsTurn(socket)) onUpgrade(request, socket, head);
+      else socket.destroy();
+    });
     this.#server.on('connect', (request, socket: Socket) => {
       // RFC 9110 §15.5.6 wants the header, and there is no method that a tunnel's end could allow.
-      this.#refuse(socket, new GatewayError('method_not_allowed', { headers: { Allow: '' } }), request);
+      const error = new GatewayError('method_not_allowed', { headers: { Allow: '' } });
+      if (this.#isItsTurn(socket)) this.#refuse(socket, error, request);
+      else socket.destroy();
     });
     this.#server.on('clientError', (cause: NodeJS.ErrnoException, socket: Socket) => {
+      // Bytes behind a request that was to be the last: they are ignored (RFC 9112 §9.6), and its answer ends the connection.
+      if (cause.code === 'HPE_CLOSED_CONNECTION') return;
       const code = PARSER_ERRORS[cause.code ?? ''] ?? 'invalid_request';
       this.#endBrokenConnection(socket, new GatewayError(code, { cause }));
     });
@@ -134,6 +142,8 @@ export class Listener {
    */
   #take(request: IncomingMessage, response: ServerResponse): void {
     const { socket } = request;
+    // An answer that closes the connection is out, and this came before it was closed.
+    if (!socket.writable) return;
     const connection = this.#connections.get(socket) ?? { latest: undefined, unanswered: 0, held: false };
     this.#connections.set(socket, connection);
     connection.latest = response;
@@ -146,6 +156,12 @@ export class Listener {
     // Node gives the socket to one response after the other.
     if (response.socket !== null) begin();
     else response.once('socket', begin);
+  }
+
+  /** A tunnel cannot wait for the answers to the requests before it; no client asks for one without having read them. */
+  #isItsTurn(socket: Duplex): boolean {
+    const { unanswered = 0 } = this.#connections.get(socket) ?? {};
+    return socket.writable && unanswered === 0;
   }
 
   #begin(request: IncomingMessage, response: ServerResponse, connection: Connection): void {

@@ -81,6 +81,8 @@ export const answerErrors: Step = async (ctx, next) => {
     ctx.respond = true;
     ctx.status = error.status;
     ctx.set(error.headers);
+    // Where a malformed request ends may be a matter of opinion: nothing behind it is read as another one.
+    if (error.status === 400 && !ctx.state.isEndpoint) ctx.set('Connection', 'close');
     ctx.body = errorBody(error, ctx.state);
     if (!ctx.req.complete) discardRest(ctx.req);
   }

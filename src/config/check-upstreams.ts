@@ -1,4 +1,5 @@
 import type { Check, Locate } from './check.ts';
+import { headerSpelling } from './header-spelling.ts';
 import { placeholderProblem } from './placeholder.ts';
 import type { Problem } from './problem.ts';
 import { printable } from './section.ts';
@@ -26,7 +27,7 @@ function* checkNames(headers: readonly string[], at: Locate): Iterable<Problem> 
   const owners = new Map<string, string>();
   for (const header of headers) {
     const position = at([header], 'key');
-    const spelling = canonical(header);
+    const spelling = headerSpelling(header);
     const owner = owners.get(spelling);
     if (owner) yield { position, message: `\`${printable(owner)}\` is the same header to many servers` };
     if (TAKEN.has(spelling) || spelling.startsWith('x-forwarded-')) {
@@ -34,9 +35,4 @@ function* checkNames(headers: readonly string[], at: Locate): Iterable<Problem> 
     }
     owners.set(spelling, header);
   }
-}
-
-/** As upstreams that read headers from CGI-like variables see it: case, `_` and `.` make no difference. */
-function canonical(header: string): string {
-  return header.toLowerCase().replaceAll(/[_.]/g, '-');
 }

@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import type { IncomingMessage } from 'node:http';
+import { headerSpelling } from '../config/header-spelling.ts';
 import type { UpstreamConfig } from '../config/schema.ts';
 import type { Exchange } from './exchange.ts';
 import { type IdentityTemplate, identityTemplate } from './identity.ts';
@@ -36,8 +37,15 @@ const OURS = [
   // CGI makes HTTP_PROXY of it, and that is where many clients look for their own proxy (CVE-2016-5385).
   'proxy',
   'traceparent',
-  'x-real-ip',
   'x-request-id',
+  // Frameworks take the client's address from these (Rails, Django's ipware); X-Forwarded-For has it.
+  'cf-connecting-ip',
+  'client-ip',
+  'true-client-ip',
+  'x-client-ip',
+  'x-cluster-client-ip',
+  'x-original-forwarded-for',
+  'x-real-ip',
   // What they name instead of the method would pass by the method that was checked.
   'x-http-method',
   'x-http-method-override',
@@ -57,7 +65,7 @@ export function headerPolicy(config: UpstreamConfig, neverPassed: readonly strin
   const removed = config.authorization === 'remove' ? ['authorization', 'dpop'] : [];
   return {
     host: config.host,
-    dropped: new Set([...HOP_BY_HOP, ...OURS, ...removed, ...ours.map(spelling)]),
+    dropped: new Set([...HOP_BY_HOP, ...OURS, ...removed, ...ours.map(headerSpelling)]),
     identity: identity.map(([name, text]) => [name, identityTemplate(text)]),
   };
 }
@@ -97,7 +105,7 @@ function keepHeaders(
   const named = namedByConnection(parsed.connection);
   for (let index = 0; index < rawHeaders.length; index += 2) {
     const name = rawHeaders[index] as string;
-    const key = spelling(name);
+    const key = headerSpelling(name);
     if (dropped.has(key) || key.startsWith('x-forwarded') || named?.has(key)) continue;
     if (isPublic && key === 'authorization') continue;
     if (!keepTracestate && key === 'tracestate') continue;
@@ -105,15 +113,10 @@ function keepHeaders(
   }
 }
 
-/** CGI and its heirs (WSGI, PHP, Rack) make one variable of `X-User`, `X_User` and, some of them, `X.User`. */
-function spelling(name: string): string {
-  return name.toLowerCase().replace(/[_.]/g, '-');
-}
-
 /** RFC 9110 §7.6.1: the options of Connection name further headers that end here. */
 function namedByConnection(connection: string | undefined): ReadonlySet<string> | undefined {
   if (connection === undefined || /^(?:keep-alive|close)$/i.test(connection)) return undefined;
-  return new Set(connection.split(',').map((option) => spelling(option.trim())));
+  return new Set(connection.split(',').map((option) => headerSpelling(option.trim())));
 }
 
 function hostHeader({ host }: HeaderPolicy, sent: string | undefined, targetHost: string): string {

@@ -1,4 +1,5 @@
-import { type ClientRequest, IncomingMessage, ServerResponse } from 'node:http';
+import { createHash } from 'node:crypto';
+import { type ClientRequest, type IncomingHttpHeaders, IncomingMessage, ServerResponse } from 'node:http';
 import { isIP, type Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
@@ -7,6 +8,8 @@ import { GatewayError } from '../errors.ts';
 import type { Exchange, Outcome } from './exchange.ts';
 import { requestHeaders, responseHeaders } from './headers.ts';
 import type { UpstreamTarget } from './upstreams.ts';
+
+type UpgradeHandler = (answer: IncomingMessage, upstreamSocket: Socket, head: Buffer) => void;
 
 /** What the upstream said to an upgrade, as the client has been told; `ended` resolves when the connection is done. */
 export interface Opened {
@@ -63,6 +66,8 @@ class Tunnel {
   readonly #socket: Socket;
   readonly #exchange: Exchange;
   #upstreamRequest: ClientRequest | undefined;
+  /** http-proxy's part once the upstream has agreed: writes the 101 to the client, and pipes. */
+  #pipe: UpgradeHandler = () => {};
   #upstreamSocket: Socket | undefined;
 
   constructor(request: IncomingMessage, socket: Socket, exchange: Exchange) {
@@ -103,15 +108,13 @@ class Tunnel {
     proxy.on('proxyReqWs', (upstreamRequest) => {
       // http-proxy joins and cleans paths; ours is final.
       upstreamRequest.path = this.#exchange.path;
-      upstreamRequest.once('upgrade', ({ headers }) => {
-        // http-proxy writes these to the client, after this.
-        headers['x-request-id'] = this.#exchange.requestId;
-      });
       asked = upstreamRequest;
     });
     proxy.ws(this.#cleaned(target), this.#socket, head, addressOf(target), () => this.#socket.destroy());
     if (asked === undefined) throw new Error('http-proxy made no request');
-    return asked.removeAllListeners('error').removeAllListeners('response');
+    this.#pipe = asked.listeners('upgrade')[0] as UpgradeHandler;
+    for (const event of ['error', 'response', 'upgrade']) asked.removeAllListeners(event);
+    return asked;
   }
 
   /** The client's request as the upstream may see it. The request itself stays as it is, for the access log. */
@@ -139,15 +142,36 @@ class Tunnel {
         stopWatching();
         reject(error instanceof GatewayError ? error : new GatewayError('bad_gateway', { cause: error }));
       });
-      upstreamRequest.once('upgrade', (_, upstreamSocket: Socket) => {
+      upstreamRequest.once('upgrade', (answer, upstreamSocket: Socket, head) => {
         stopWatching();
-        resolve({ status: 101, ended: this.#tie(upstreamSocket) });
+        if (this.#isAccepted(answer)) {
+          answer.headers = switchingHeaders(answer, this.#exchange.requestId);
+          this.#pipe(answer, upstreamSocket, head);
+          resolve({ status: 101, ended: this.#tie(upstreamSocket) });
+        } else {
+          upstreamSocket.destroy();
+          reject(new GatewayError('bad_gateway', { cause: new Error('101 to another question than a WebSocket') }));
+        }
       });
       upstreamRequest.once('response', (answer) => {
         stopWatching();
+        // A 101 behind this answer agrees to nothing any more; Node closes the connection for it.
+        upstreamRequest.removeAllListeners('upgrade');
+        if (answer.statusCode === 101) {
+          answer.destroy();
+          reject(new GatewayError('bad_gateway', { cause: new Error('101 without an upgrade') }));
+          return;
+        }
         resolve({ status: answer.statusCode ?? 502, ended: this.#passOnRefusal(answer) });
       });
     });
+  }
+
+  /** RFC 6455 §4.1: only who has read the handshake knows the answer to its key. A 101 may have been made by a client. */
+  #isAccepted({ headers }: IncomingMessage): boolean {
+    const key = `${this.#request.headers['sec-websocket-key']}258EAFA5-E914-47DA-95CA-C5AB0DC85B11`;
+    const expected = createHash('sha1').update(key).digest('base64');
+    return headers.upgrade?.toLowerCase() === 'websocket' && headers['sec-websocket-accept'] === expected;
   }
 
   /** http-proxy pipes; what it leaves out is that each side ends with the other, however that ended. */
@@ -189,6 +213,17 @@ class Tunnel {
       return gone ? { outcome: 'client_gone' } : { outcome: 'cut_short', cause };
     }
   }
+}
+
+/** The headers of the 101: no length or coding, for what follows is no body (RFC 9110 §8.6, RFC 9112 §6.1). */
+function switchingHeaders({ rawHeaders }: IncomingMessage, requestId: string): IncomingHttpHeaders {
+  const headers: IncomingHttpHeaders = { connection: 'Upgrade', upgrade: 'websocket', 'x-request-id': requestId };
+  const passed = responseHeaders(rawHeaders);
+  for (let index = 0; index < passed.length; index += 2) {
+    const name = passed[index] as string;
+    if (name.toLowerCase() !== 'content-length') headers[name] = passed[index + 1];
+  }
+  return headers;
 }
 
 /**

@@ -36,5 +36,5 @@ export const DEFAULT_METHODS = ['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE',
 
 /** A host as it is compared: lower-case, without the dot at its end, the port kept (`api.example.com:8443`). */
 export function comparableHost(host: string): string {
-  return host.toLowerCase().replace(/\.(?=:\d+$|$)/, '');
+  return host.toLowerCase().replace(/\.(?=:\d*$|$)/, '');
 }

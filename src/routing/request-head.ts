@@ -10,8 +10,11 @@ export interface RequestHead {
   readonly target: Target;
 }
 
-/** RFC 9112 §3.2, RFC 3986 §3.2.2: a name or address, maybe with a port. */
-const HOST = /^(?:\[[0-9A-Fa-f:.]+\]|(?:[\w.~!$&'()*+,;=-]|%[0-9A-Fa-f]{2})*)(?::\d{0,5})?$/;
+/**
+ * A name or address, maybe with a port. RFC 3986 §3.2.2 allows more in a name, such as `%61`; all that it is good for is
+ * that the gateway and an upstream see two different hosts in it.
+ */
+const HOST = /^(?:\[[0-9A-Fa-f:.]+\]|(?:[\w-]+\.)*[\w-]*)(?::\d{0,5})?$/;
 
 /**
  * Reads the head of a request, and refuses one that others on the way could understand in another way, or that asks for
@@ -51,6 +54,5 @@ function readHost({ rawHeaders, httpVersion }: IncomingMessage): string | undefi
 }
 
 function refused(description: string): GatewayError {
-  // Where the request ends may be a matter of opinion, so that nothing behind it is read as another one.
-  return new GatewayError('invalid_request', { description, headers: { Connection: 'close' } });
+  return new GatewayError('invalid_request', { description });
 }

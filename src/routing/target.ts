@@ -1,4 +1,5 @@
 import { GatewayError } from '../errors.ts';
+import { plain } from './fold.ts';
 
 /** What a request asks for, in the one spelling that rules are matched against and that the upstream gets. */
 export interface Target {
@@ -15,6 +16,9 @@ const LONGEST_TARGET = 8192;
 const PLAIN_PATH = /^(?=\/)(?:\/(?!\.)[\w!$&'()*+,;=:@.~-]+)*\/?$/;
 /** Visible ASCII but `#`. */
 const QUERY = /^[\x21\x22\x24-\x7e]*$/;
+
+/** In a decoded path. Some upstreams cut `;parameters`, a query or blanks off before they resolve dots. */
+const DOT_SEGMENT = /[/\\]\.{1,2} *(?=[/\\;?#]|$)/;
 
 /**
  * Turns the request target of an HTTP/1.1 request line (RFC 9112 §3.2.1, origin form only) into its canonical spelling.
@@ -54,10 +58,10 @@ function refuseAmbiguous(path: string): void {
   if (path.includes('//')) throw refused('The path holds an empty segment.');
   if (/%25[0-9A-Fa-f]{2}/.test(path)) throw refused('The path is encoded twice.');
   if (path.includes('%5C')) throw refused('The path holds an encoded backslash.');
-  // Some upstreams cut `;parameters` off, or decode slashes, before they resolve dots.
-  if (/(?:\/|%2F)\.{1,2}(?=\/|%2F|;|%3B|$)/.test(path)) throw refused('The path holds a dot segment.');
+  const text = decoded(path);
   // biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what is looked for
-  if (/[\x00-\x1f\x7f-\x9f]/.test(decoded(path))) throw refused('The path holds an encoded control character.');
+  if (/[\x00-\x1f\x7f-\x9f]/.test(text)) throw refused('The path holds an encoded control character.');
+  if (DOT_SEGMENT.test(plain(text))) throw refused('The path holds a dot segment.');
 }
 
 /** @throws GatewayError where the escapes are not UTF-8: overlong forms, surrogates, stray bytes. */

@@ -13,6 +13,11 @@ import { createLog } from '../../src/observe/log.ts';
 /** gateway.yaml as an object: what a test gives is laid over a working base, section by section. */
 export type Settings = { [section: string]: unknown };
 
+/** What is started ends with it: a test, or with `{ after }` of node:test a whole file. */
+export interface Lifetime {
+  after(end: () => unknown): void;
+}
+
 export interface RunningGateway {
   readonly gateway: Gateway;
   readonly url: string;
@@ -68,7 +73,7 @@ const BASE: Settings = {
  * as durations that are short enough for a test.
  */
 export async function startGateway(
-  test: TestContext,
+  test: Lifetime,
   settings: Settings = {},
   adjust: (config: Config) => Config = (config) => config,
 ): Promise<RunningGateway> {

@@ -1,11 +1,12 @@
 import { connect } from 'node:net';
 
-/** What comes back for these bytes, until the gateway ends the connection or `quietMs` pass without a word. */
+/** What comes back for these bytes (Latin-1), until the gateway ends the connection or `quietMs` pass without a word. */
 export function sendRaw({ url }: { readonly url: string }, bytes: string, quietMs = 500): Promise<string> {
   const { hostname, port } = new URL(url);
   return new Promise((resolve, reject) => {
-    const socket = connect(Number(port), hostname, () => socket.write(bytes));
+    const socket = connect(Number(port), hostname, () => socket.write(bytes, 'latin1'));
     let answer = '';
+    socket.setEncoding('latin1');
     socket.setTimeout(quietMs, () => socket.destroy());
     socket.on('data', (chunk) => {
       answer += chunk;
