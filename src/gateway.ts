@@ -1,15 +1,15 @@
 import type { AddressInfo } from 'node:net';
 import type Koa from 'koa';
+import { advice } from './advice.ts';
 import { createApp } from './app.ts';
 import type { Check } from './config/check.ts';
 import { loadConfig } from './config/load.ts';
 import type { Config } from './config/schema.ts';
 import { GatewayError, withCause } from './errors.ts';
-import { Guard } from './guard/guard.ts';
-import { trustedProxies } from './limits/client-address.ts';
 import { LoginLimits } from './limits/login-limits.ts';
 import { RateLimits } from './limits/rate-limits.ts';
 import { Listener } from './listener.ts';
+import { checkNamedFiles } from './named-files.ts';
 import { createEndpoints } from './oauth/endpoints.ts';
 import { createSessionRoutes } from './oauth/session-routes.ts';
 import { createAccessLog } from './observe/access-log.ts';
@@ -18,15 +18,12 @@ import { createHealthRoutes } from './observe/health-routes.ts';
 import { createLog, describeCause, type Log } from './observe/log.ts';
 import { createMetrics, type Metrics } from './observe/metrics.ts';
 import { Tunnels } from './proxy/tunnel.ts';
-import { Upstreams } from './proxy/upstreams.ts';
 import { conflictingRoutes } from './routing/conflicts.ts';
-import { createMatcher } from './routing/matcher.ts';
-import type { Runtime } from './runtime.ts';
+import { createDecisions, type Runtime } from './runtime.ts';
 import type { AppState } from './steps.ts';
 import { openStore } from './store/open.ts';
 import type { Store } from './store/store.ts';
 import { CertificateFiles } from './tls/certificate-files.ts';
-import { ClientCertificates } from './tls/client-certificates.ts';
 import { parseDistinguishedName } from './tls/distinguished-name.ts';
 import { tlsOptions } from './tls/server.ts';
 import { openKeySource } from './tokens/open-key-source.ts';
@@ -49,12 +46,19 @@ export interface Listening {
 
 /** Reads gateway.yaml and everything in it that can be checked without running it. @throws ConfigError. */
 export function readConfig(file: string): Config {
-  return loadConfig(file, [
-    ({ routes }) => (routes ? conflictingRoutes(routes) : []),
-    unusableSecretHashes,
-    unreadableNames,
-  ]);
+  return loadConfig(file, [...checks(), ...advice]);
 }
+
+/** As `readConfig`, and opens the files that it names, which a gateway does when it is made. @throws ConfigError. */
+export function checkConfig(file: string): Config {
+  return loadConfig(file, [...checks(), ...advice, ...checkNamedFiles]);
+}
+
+const checks = (): readonly Check[] => [
+  ({ routes }) => (routes ? conflictingRoutes(routes) : []),
+  unusableSecretHashes,
+  unreadableNames,
+];
 
 const unusableSecretHashes: Check = ({ clients = [] }, locate) =>
   clients.flatMap(({ secret_hash }, index) => {
@@ -202,7 +206,6 @@ function createRuntime(
   { certificates, hashes, users, store, keys, revoked }: Resources,
   families: RefreshFamilies,
 ): Runtime {
-  const { tls, client_certificate_header } = config.listen;
   const limits = new LoginLimits(store, config.login_limits);
   const usedAssertions = new UsedOnce(store, 'client-assertion');
   const rateLimits = new RateLimits(store);
@@ -211,17 +214,9 @@ function createRuntime(
   });
   const state = { limits, rateLimits, families, revoked, usedAssertions };
   return {
-    trustedProxies: trustedProxies(config.listen.trusted_proxies),
-    clientCertificates: new ClientCertificates({
-      header: client_certificate_header?.toLowerCase(),
-      handshakeVerifies: tls?.client_ca_file !== undefined,
-      authorities: () => certificates.authorities,
-    }),
+    ...createDecisions(config, tokens, () => certificates.authorities),
     logAccess: createAccessLog(log, metrics),
     endpoints: createEndpoints({ config, users, hashes, keys, tokens, ...state, log, metrics }),
-    matcher: createMatcher(config.routes),
-    guard: new Guard(tokens),
-    upstreams: new Upstreams(config.upstreams, client_certificate_header ? [client_certificate_header] : []),
     tunnels: new Tunnels(),
   };
 }

@@ -88,7 +88,7 @@ class Upgrade {
 }
 
 /** RFC 9110 §7.8: h2c and the like would leave the guard behind, so they are never passed on. */
-function refuseOtherProtocols({ headers, method, httpVersion }: IncomingMessage): void {
+export function refuseOtherProtocols({ headers, method, httpVersion }: IncomingMessage): void {
   if (headers.upgrade?.toLowerCase() !== 'websocket') {
     throw new GatewayError('upgrade_required', { headers: { Upgrade: 'websocket' } });
   }
@@ -103,6 +103,6 @@ function refuseOtherProtocols({ headers, method, httpVersion }: IncomingMessage)
   throw new GatewayError('invalid_request', { description: 'This is no handshake of a WebSocket.' });
 }
 
-function noWebSocketHere(): GatewayError {
+export function noWebSocketHere(): GatewayError {
   return new GatewayError('invalid_request', { description: 'This resource does not speak WebSocket.' });
 }

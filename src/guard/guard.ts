@@ -11,6 +11,23 @@ export type Principal = VerifiedToken;
 
 const REALM = 'realm="postern"';
 
+/** What a route may demand of a principal. */
+export interface Demand {
+  readonly name: 'scopes' | 'require';
+  isMet(principal: Principal, route: RouteConfig): boolean;
+  refusal(route: RouteConfig): GatewayError;
+}
+
+/** In the order in which they are told. */
+export const DEMANDS: readonly Demand[] = [
+  { name: 'scopes', isMet: hasScopes, refusal: insufficientScope },
+  {
+    name: 'require',
+    isMet: ({ claims }, { require }) => meetsRules(claims, require),
+    refusal: () => new GatewayError('access_denied'),
+  },
+];
+
 /** Decides whether a request may take a route. Knows requests and tokens, but no web framework. */
 export class Guard {
   readonly #tokens: TokenVerifier;
@@ -26,6 +43,14 @@ export class Guard {
    */
   async authorize(request: GuardedRequest, route: RouteConfig): Promise<Principal | undefined> {
     if (route.public) return undefined;
+    const principal = await this.authenticate(request, route);
+    const unmet = DEMANDS.find(({ isMet }) => !isMet(principal, route));
+    if (unmet) throw unmet.refusal(route);
+    return principal;
+  }
+
+  /** Who makes the request, whatever the route demands of them. @throws GatewayError as `authorize` does. */
+  async authenticate(request: GuardedRequest, route: RouteConfig): Promise<Principal> {
     const token = bearerToken(request);
     // RFC 6750 §3.1: a request without a token is told no error code, only how to authenticate.
     if (token === undefined) throw new GatewayError('unauthorized', challenge(REALM));
@@ -33,8 +58,6 @@ export class Guard {
     if (!isConfirmed(principal.claims.cnf, request.certificateThumbprint)) {
       throw invalidToken(new Error('the token is bound to another sender'));
     }
-    if (!hasScopes(principal, route)) throw insufficientScope(route);
-    if (!meetsRules(principal.claims, route.require)) throw new GatewayError('access_denied');
     return principal;
   }
 

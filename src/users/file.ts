@@ -94,10 +94,14 @@ export class FileUserStore implements UserStore {
   async #read(): Promise<void> {
     await settled(this.#path);
     this.#version = await versionOf(this.#path);
-    const text = readUsersFile(this.#path);
-    this.#users = parseUsersFile(text, this.#path, (stored) => this.#passwords.problem(stored));
+    this.#users = readUsers(this.#path, this.#passwords);
     this.#decoys = Array.from(this.#users.values(), ({ password }) => password);
   }
+}
+
+/** The users of a file, by username. @throws ConfigError when the file cannot be read or has problems. */
+export function readUsers(path: string, passwords: PasswordChecker): ReadonlyMap<string, FileUser> {
+  return parseUsersFile(readUsersFile(path), path, (stored) => passwords.problem(stored));
 }
 
 /** Resolves once the file has stood still for a moment. */
