@@ -2,7 +2,7 @@ import type { IncomingMessage } from 'node:http';
 import type { RouteConfig } from './config/schema.ts';
 import { GatewayError, toGatewayError } from './errors.ts';
 import { meetsRules } from './guard/claim-rules.ts';
-import { DEMANDS, type Demand, type Principal } from './guard/guard.ts';
+import { DEMANDS, type Demand, type Principal, refuseUnmet } from './guard/guard.ts';
 import { senderOf } from './limits/sender.ts';
 import { describeCause } from './observe/log.ts';
 import { requestId } from './observe/request-id.ts';
@@ -139,7 +139,8 @@ class Walk {
       const detail = DETAILS[name](principal, route);
       if (detail !== undefined) this.#checks.push({ name, passed: isMet(principal, route), detail });
     }
-    return guard.authorize(request, route);
+    refuseUnmet(principal, route);
+    return principal;
   }
 
   /** Notes how the check ended. One that passed and has nothing to say is not worth a line. */

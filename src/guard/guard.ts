@@ -28,6 +28,12 @@ export const DEMANDS: readonly Demand[] = [
   },
 ];
 
+/** @throws GatewayError for the first demand of the route that the principal does not meet. */
+export function refuseUnmet(principal: Principal, route: RouteConfig): void {
+  const unmet = DEMANDS.find(({ isMet }) => !isMet(principal, route));
+  if (unmet) throw unmet.refusal(route);
+}
+
 /** Decides whether a request may take a route. Knows requests and tokens, but no web framework. */
 export class Guard {
   readonly #tokens: TokenVerifier;
@@ -44,8 +50,7 @@ export class Guard {
   async authorize(request: GuardedRequest, route: RouteConfig): Promise<Principal | undefined> {
     if (route.public) return undefined;
     const principal = await this.authenticate(request, route);
-    const unmet = DEMANDS.find(({ isMet }) => !isMet(principal, route));
-    if (unmet) throw unmet.refusal(route);
+    refuseUnmet(principal, route);
     return principal;
   }
 
