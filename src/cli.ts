@@ -1,6 +1,8 @@
 #!/usr/bin/env node
 import { Command, CommanderError, Option } from 'commander';
 import { BadConfiguration } from './commands/bad-configuration.ts';
+import { BadUsage } from './commands/bad-usage.ts';
+import type { PrintOptions } from './commands/explain.ts';
 import type { Selection } from './commands/sessions.ts';
 import { ConfigError } from './config/problem.ts';
 import { withCause } from './errors.ts';
@@ -8,6 +10,8 @@ import { withCause } from './errors.ts';
 /** Exit codes: 0 fine, 1 failed while running, 2 called wrongly or with a bad configuration. */
 const FAILED = 1;
 const BAD_USAGE = 2;
+
+const NO_LINES: readonly string[] = [];
 
 // Commands load what they run only when they run, so that `postern --help` does not start a gateway's worth of modules.
 const program = new Command('postern')
@@ -23,9 +27,39 @@ program
 
 program
   .command('check')
-  .description('say all that is wrong with a configuration')
+  .description('say all that is wrong with configurations and with the files that they name')
+  .argument('[files...]', 'the configurations', ['gateway.yaml'])
+  .addOption(new Option('--format <format>', 'how to print it').choices(['text', 'json', 'sarif', 'github']))
+  .action(async (files: string[], { format }) => {
+    const sound = (await import('./commands/check.ts')).check(files, format);
+    if (!sound) process.exitCode = BAD_USAGE;
+  });
+
+program
+  .command('routes')
+  .description('print the routes in the order in which they are looked at')
   .argument('[file]', 'the configuration', 'gateway.yaml')
-  .action(async (file: string) => (await import('./commands/check.ts')).check(file));
+  .addOption(new Option('--format <format>', 'how to print them').choices(['text', 'json', 'markdown']).default('text'))
+  .action(async (file: string, { format }) => (await import('./commands/routes.ts')).printRoutes(file, format));
+
+program
+  .command('explain')
+  .description('say what the gateway would do with a request, and why; nothing is sent')
+  .argument('<method>', 'GET, POST, ...')
+  .argument('<url>', 'a URL, or a path')
+  .argument('[file]', 'the configuration', 'gateway.yaml')
+  .option('--token <token>', 'the access token')
+  .option('--claims <json>', 'the claims of an access token that is taken as verified')
+  .option(
+    '--header <line>',
+    "another header, as in 'X-Name: value'; may be repeated",
+    (line, lines) => [...lines, line],
+    NO_LINES,
+  )
+  .addOption(new Option('--format <format>', 'how to print it').choices(['text', 'json']).default('text'))
+  .action(async (method: string, url: string, file: string, options: PrintOptions) =>
+    (await import('./commands/explain.ts')).explain(method, url, file, options),
+  );
 
 program
   .command('hash')
@@ -96,7 +130,8 @@ try {
 function exitCode(error: unknown): number {
   if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : BAD_USAGE;
   process.stderr.write(`${error instanceof Error ? describe(error) : String(error)}\n`);
-  return error instanceof ConfigError || error instanceof BadConfiguration ? BAD_USAGE : FAILED;
+  const isBadUsage = [ConfigError, BadConfiguration, BadUsage].some((kind) => error instanceof kind);
+  return isBadUsage ? BAD_USAGE : FAILED;
 }
 
 /** Problems of a file are lines that begin with its name; anything else says who speaks. */

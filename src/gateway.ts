@@ -1,16 +1,15 @@
 import type { AddressInfo } from 'node:net';
 import type Koa from 'koa';
+import { advice } from './advice.ts';
 import { createApp } from './app.ts';
 import type { Check } from './config/check.ts';
 import { loadConfig } from './config/load.ts';
 import type { Config } from './config/schema.ts';
 import { GatewayError, withCause } from './errors.ts';
-import { DpopGuard, publicOrigins } from './guard/dpop.ts';
-import { Guard } from './guard/guard.ts';
-import { trustedProxies } from './limits/client-address.ts';
 import { LoginLimits } from './limits/login-limits.ts';
 import { RateLimits } from './limits/rate-limits.ts';
 import { Listener } from './listener.ts';
+import { checkNamedFiles } from './named-files.ts';
 import { createEndpoints } from './oauth/endpoints.ts';
 import { createSessionRoutes } from './oauth/session-routes.ts';
 import { createAccessLog } from './observe/access-log.ts';
@@ -20,24 +19,19 @@ import { createLog, describeCause, type Log } from './observe/log.ts';
 import { createMetrics, type Metrics } from './observe/metrics.ts';
 import { createUserStoreEvents } from './observe/user-store-events.ts';
 import { Tunnels } from './proxy/tunnel.ts';
-import { Upstreams } from './proxy/upstreams.ts';
 import { conflictingRoutes } from './routing/conflicts.ts';
-import { createMatcher } from './routing/matcher.ts';
-import type { Runtime } from './runtime.ts';
+import { createDecisions, type Runtime } from './runtime.ts';
 import type { AppState } from './steps.ts';
 import { openStore } from './store/open.ts';
 import type { Store } from './store/store.ts';
 import { CertificateFiles } from './tls/certificate-files.ts';
-import { ClientCertificates } from './tls/client-certificates.ts';
 import { parseDistinguishedName } from './tls/distinguished-name.ts';
 import { tlsOptions } from './tls/server.ts';
-import { DpopNonces } from './tokens/dpop-nonces.ts';
-import { DpopProofs } from './tokens/dpop-proofs.ts';
+import { createDpopProofs } from './tokens/dpop-proofs.ts';
 import { openKeySource } from './tokens/open-key-source.ts';
 import { RefreshFamilies } from './tokens/refresh-families.ts';
 import { RevokedTokens } from './tokens/revoked-tokens.ts';
 import { Sessions } from './tokens/sessions.ts';
-import { SharedSecret } from './tokens/shared-secret.ts';
 import { SigningKeys } from './tokens/signing-keys.ts';
 import { UsedOnce } from './tokens/used-once.ts';
 import { createTokenVerifier } from './tokens/verify.ts';
@@ -54,12 +48,19 @@ export interface Listening {
 
 /** Reads gateway.yaml and everything in it that can be checked without running it. @throws ConfigError. */
 export function readConfig(file: string): Config {
-  return loadConfig(file, [
-    ({ routes }) => (routes ? conflictingRoutes(routes) : []),
-    unusableSecretHashes,
-    unreadableNames,
-  ]);
+  return loadConfig(file, [...checks(), ...advice]);
 }
+
+/** As `readConfig`, and opens the files that it names, which a gateway does when it is made. @throws ConfigError. */
+export function checkConfig(file: string): Config {
+  return loadConfig(file, [...checks(), ...advice, ...checkNamedFiles]);
+}
+
+const checks = (): readonly Check[] => [
+  ({ routes }) => (routes ? conflictingRoutes(routes) : []),
+  unusableSecretHashes,
+  unreadableNames,
+];
 
 const unusableSecretHashes: Check = ({ clients = [] }, locate) =>
   clients.flatMap(({ secret_hash }, index) => {
@@ -212,28 +213,18 @@ function createRuntime(
   { certificates, hashes, users, store, keys, revoked }: Resources,
   families: RefreshFamilies,
 ): Runtime {
-  const { tls, client_certificate_header } = config.listen;
   const limits = new LoginLimits(store, config.login_limits);
   const usedAssertions = new UsedOnce(store, 'client-assertion');
   const rateLimits = new RateLimits(store);
   const tokens = createTokenVerifier(config, keys, revoked, (issuer, cause) => {
     log.warn({ issuer, cause: describeCause(cause) }, 'keys of a trusted issuer not fetched');
   });
-  const nonces = new DpopNonces(new SharedSecret(store, 'dpop-nonce'));
-  const dpop = new DpopProofs(nonces, new UsedOnce(store, 'dpop-proof'));
+  const dpop = createDpopProofs(store);
   const state = { limits, rateLimits, families, revoked, usedAssertions };
   return {
-    trustedProxies: trustedProxies(config.listen.trusted_proxies),
-    clientCertificates: new ClientCertificates({
-      header: client_certificate_header?.toLowerCase(),
-      handshakeVerifies: tls?.client_ca_file !== undefined,
-      authorities: () => certificates.authorities,
-    }),
+    ...createDecisions(config, { tokens, dpop, authorities: () => certificates.authorities }),
     logAccess: createAccessLog(log, metrics),
     endpoints: createEndpoints({ config, users, hashes, keys, tokens, dpop, ...state, log, metrics }),
-    matcher: createMatcher(config.routes),
-    guard: new Guard(tokens, new DpopGuard(dpop, publicOrigins(config))),
-    upstreams: new Upstreams(config.upstreams, client_certificate_header ? [client_certificate_header] : []),
     tunnels: new Tunnels(),
   };
 }

@@ -1,11 +1,16 @@
-import type { Guard } from './guard/guard.ts';
-import type { TrustedProxies } from './limits/client-address.ts';
+import type { Config } from './config/schema.ts';
+import { DpopGuard, publicOrigins } from './guard/dpop.ts';
+import { Guard } from './guard/guard.ts';
+import { type TrustedProxies, trustedProxies } from './limits/client-address.ts';
 import type { Endpoint } from './oauth/endpoint.ts';
 import type { AnsweredRequest } from './observe/access-log.ts';
 import type { Tunnels } from './proxy/tunnel.ts';
-import type { Upstreams } from './proxy/upstreams.ts';
-import type { Matcher } from './routing/matcher.ts';
-import type { ClientCertificates } from './tls/client-certificates.ts';
+import { Upstreams } from './proxy/upstreams.ts';
+import { createMatcher, type Matcher } from './routing/matcher.ts';
+import type { Authorities } from './tls/authorities.ts';
+import { ClientCertificates } from './tls/client-certificates.ts';
+import type { DpopProofs } from './tokens/dpop-proofs.ts';
+import type { TokenVerifier } from './tokens/verify.ts';
 
 /** All that a request meets on its way, made from one configuration and never changed. */
 export interface Runtime {
@@ -18,4 +23,33 @@ export interface Runtime {
   readonly guard: Guard;
   readonly upstreams: Upstreams;
   readonly tunnels: Tunnels;
+}
+
+/** What decides about a request for an upstream. `postern explain` has this much of a gateway and no more. */
+export type Decisions = Pick<Runtime, 'trustedProxies' | 'clientCertificates' | 'matcher' | 'guard' | 'upstreams'>;
+
+export interface DecisionParts {
+  readonly tokens: TokenVerifier;
+  readonly dpop: DpopProofs;
+  /** Those for certificates in a header, as they are now. */
+  readonly authorities: () => Authorities | undefined;
+}
+
+export function createDecisions(
+  config: Pick<Config, 'listen' | 'tokens' | 'routes' | 'upstreams'>,
+  { tokens, dpop, authorities }: DecisionParts,
+): Decisions {
+  const { listen, routes, upstreams } = config;
+  const { tls, trusted_proxies, client_certificate_header: header } = listen;
+  return {
+    trustedProxies: trustedProxies(trusted_proxies),
+    clientCertificates: new ClientCertificates({
+      header: header?.toLowerCase(),
+      handshakeVerifies: tls?.client_ca_file !== undefined,
+      authorities,
+    }),
+    matcher: createMatcher(routes),
+    guard: new Guard(tokens, new DpopGuard(dpop, publicOrigins(config))),
+    upstreams: new Upstreams(upstreams, header ? [header] : []),
+  };
 }

@@ -1,7 +1,7 @@
 import type { IncomingMessage } from 'node:http';
 import type { Middleware, ParameterizedContext } from 'koa';
 import { type GatewayError, toGatewayError } from './errors.ts';
-import type { Principal } from './guard/guard.ts';
+import { type Principal, refuseUnmet } from './guard/guard.ts';
 import type { GuardedRequest } from './guard/presented-token.ts';
 import { type Sender, senderOf } from './limits/sender.ts';
 import type { Caller } from './oauth/endpoint.ts';
@@ -129,9 +129,14 @@ export function matchRoute({ matcher }: Runtime): Step {
 export function authorize({ guard }: Runtime): Step {
   return async (ctx, next) => {
     const { state, req } = ctx;
-    state.principal = await guard.authorize(guardedRequest(req, state.target, state.caller), state.match.route);
-    state.caller.client = state.principal?.clientId;
-    state.caller.subject = state.principal?.subject;
+    const { route } = state.match;
+    if (route.public) return next();
+    const principal = await guard.authenticate(guardedRequest(req, state.target, state.caller), route);
+    state.principal = principal;
+    // Known from here on, so that the log has them for a refusal too.
+    state.caller.client = principal.clientId;
+    state.caller.subject = principal.subject;
+    refuseUnmet(principal, route);
     return next();
   };
 }

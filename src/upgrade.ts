@@ -1,7 +1,7 @@
 import type { IncomingMessage } from 'node:http';
 import type { Duplex } from 'node:stream';
 import { GatewayError, toGatewayError } from './errors.ts';
-import type { Principal } from './guard/guard.ts';
+import { type Principal, refuseUnmet } from './guard/guard.ts';
 import { senderOf } from './limits/sender.ts';
 import { refuse, type UpgradeListener } from './listener.ts';
 import { requestId } from './observe/request-id.ts';
@@ -51,8 +51,11 @@ class Upgrade {
     this.#match = match;
     if (!match.route.websocket) throw noWebSocketHere();
     this.#certificate = clientCertificates.of(request, this.#sender.isTrustedProxy);
-    const principal = await guard.authorize(guardedRequest(request, target, this.#caller()), match.route);
-    this.#principal = principal;
+    if (!match.route.public) {
+      this.#principal = await guard.authenticate(guardedRequest(request, target, this.#caller()), match.route);
+      refuseUnmet(this.#principal, match.route);
+    }
+    const principal = this.#principal;
     const exchange = exchangeFor({ sender: this.#sender, caller: this.#caller(), target, match, principal }, upstreams);
     const opened = await tunnels.open(request, this.#socket, head, exchange);
     this.#log(opened?.status ?? CLIENT_CLOSED_REQUEST, { outcome: await opened?.ended });
@@ -86,7 +89,7 @@ class Upgrade {
 }
 
 /** RFC 9110 §7.8: h2c and the like would leave the guard behind, so they are never passed on. */
-function refuseOtherProtocols({ headers, method, httpVersion }: IncomingMessage): void {
+export function refuseOtherProtocols({ headers, method, httpVersion }: IncomingMessage): void {
   if (headers.upgrade?.toLowerCase() !== 'websocket') {
     throw new GatewayError('upgrade_required', { headers: { Upgrade: 'websocket' } });
   }
@@ -101,6 +104,6 @@ function refuseOtherProtocols({ headers, method, httpVersion }: IncomingMessage)
   throw new GatewayError('invalid_request', { description: 'This is no handshake of a WebSocket.' });
 }
 
-function noWebSocketHere(): GatewayError {
+export function noWebSocketHere(): GatewayError {
   return new GatewayError('invalid_request', { description: 'This resource does not speak WebSocket.' });
 }

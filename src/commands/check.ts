@@ -1,9 +1,28 @@
-import { formatProblem } from '../config/problem.ts';
-import { readConfig } from '../gateway.ts';
+import { ConfigError, isWarning, type Problem } from '../config/problem.ts';
+import { checkConfig } from '../gateway.ts';
+import { formats } from './problem-formats.ts';
 
-/** Says that a configuration is sound, and what to think over. @throws ConfigError with all that is wrong with it. */
-export function check(file: string): void {
-  const { warnings } = readConfig(file);
-  process.stderr.write(warnings.map((warning) => `${formatProblem(warning)}\n`).join(''));
-  process.stdout.write(`${file}: ${warnings.length > 0 ? 'no errors' : 'no problems'}\n`);
+export type CheckFormat = keyof typeof formats;
+
+/**
+ * Tells all that is wrong with configurations and with the files that they name, and what to think over. On a terminal,
+ * and wherever `text` is asked for, each problem comes with its line.
+ *
+ * @returns whether they can be used: warnings are no obstacle.
+ */
+export function check(files: readonly string[], format: CheckFormat | undefined): boolean {
+  const found = files.map((file) => ({ file, problems: problemsOf(file) }));
+  const { stdout, stderr } = formats[format ?? (process.stderr.isTTY ? 'text' : 'lines')](found);
+  process.stderr.write(stderr);
+  process.stdout.write(stdout);
+  return found.every(({ problems }) => problems.every(isWarning));
+}
+
+function problemsOf(file: string): readonly Problem[] {
+  try {
+    return checkConfig(file).warnings;
+  } catch (error) {
+    if (error instanceof ConfigError) return error.problems;
+    throw error;
+  }
 }

@@ -5,6 +5,7 @@ import type { KeySource } from '../tokens/key-source.ts';
 import { openKeySource } from '../tokens/open-key-source.ts';
 import type { KeyTimes, RotateRequest, Scheduled } from '../tokens/rotation.ts';
 import { BadConfiguration } from './bad-configuration.ts';
+import { formatTable } from './table.ts';
 
 export type ListFormat = 'table' | 'json';
 
@@ -60,15 +61,5 @@ function time(ms: number): string | null {
 
 function table(rows: readonly Row[]): string {
   const heads = ['KID', 'ALGORITHM', 'STATE', 'CREATED', 'SIGNS FROM', 'WITHDRAWN AT'];
-  const lines = [heads, ...rows.map((row) => Object.values(row).map((value) => value ?? '-'))];
-  const widths = heads.map((_, column) => Math.max(...lines.map((line) => line[column]?.length ?? 0)));
-  return lines
-    .map(
-      (line) =>
-        `${line
-          .map((cell, column) => cell.padEnd(widths[column] ?? 0))
-          .join('  ')
-          .trimEnd()}\n`,
-    )
-    .join('');
+  return formatTable([heads, ...rows.map((row) => Object.values(row).map((value) => value ?? '-'))]);
 }

@@ -1,5 +1,6 @@
 import { loadConfig } from '../config/load.ts';
 import type { Endpoint } from '../config/values.ts';
+import { formatTable } from './table.ts';
 
 export interface Selection {
   readonly user: string;
@@ -56,20 +57,12 @@ function origin({ host, port }: Endpoint): string {
 }
 
 function table(sessions: readonly ListedSession[]): string {
-  const rows = [
+  return formatTable([
     ['ID', 'USER', 'STORE', 'CLIENT', 'ADDRESS', 'LOGGED IN', 'LAST USED', 'EXPIRES', 'SCOPE'],
     ...sessions.map(({ id, user, client, address, logged_in_at, last_used_at, expires_at, scope }) => [
       ...[id, user.username, user.store, client, address],
       ...[logged_in_at, last_used_at, expires_at].map((time) => time.slice(0, 16).replace('T', ' ')),
       scope,
     ]),
-  ];
-  const widths = rows[0]?.map((_, column) => Math.max(...rows.map((row) => row[column]?.length ?? 0))) ?? [];
-  const lines = rows.map((row) =>
-    row
-      .map((cell, column) => cell.padEnd(widths[column] ?? 0))
-      .join('  ')
-      .trimEnd(),
-  );
-  return `${lines.join('\n')}\n`;
+  ]);
 }

@@ -1,6 +1,6 @@
 import type { Check, Locate, Path } from './check.ts';
 import { placeholderProblem } from './placeholder.ts';
-import type { Problem, Warning } from './problem.ts';
+import { type Problem, type Warning, warning } from './problem.ts';
 import type { Position } from './schema.ts';
 
 /** Those that the gateway itself vouches for. */
@@ -32,7 +32,7 @@ function checkSubject(sub: unknown, position: Position): Problem | Warning {
     };
   }
   const message = 'RFC 7519 wants `sub` to be a text: most libraries refuse tokens in which it is a mapping';
-  return { position, message, severity: 'warning', code: 'sub-not-a-string' };
+  return warning('sub-not-a-string', position, message);
 }
 
 function isOneValue(sub: unknown): boolean {

@@ -12,8 +12,18 @@ export type Locate = (path: Path, part?: 'value' | 'key') => Position;
 
 export type Sections = Omit<Config, 'directory' | 'warnings'>;
 
+/** What a check may have to know of gateway.yaml besides what it says. */
+export interface GatewayFile {
+  /** As it was given. */
+  readonly file: string;
+  /** Absolute: paths in the file are relative to it. */
+  readonly directory: string;
+  /** Whether a value stands in the file itself, and not in a variable. */
+  isLiteral(path: Path): boolean;
+}
+
 /**
  * What a schema cannot say: rules between values. Runs on the sections that are sound in themselves and must leave the
  * others alone; may be a generator. What it yields is an error, unless it is a `Warning`.
  */
-export type Check = (sections: Partial<Sections>, locate: Locate) => Iterable<Problem>;
+export type Check = (sections: Partial<Sections>, locate: Locate, file: GatewayFile) => Iterable<Problem>;

@@ -13,6 +13,10 @@ export interface Warning extends Problem {
   readonly code: string;
 }
 
+export function warning(code: string, position: Position, message: string): Warning {
+  return { position, message, severity: 'warning', code };
+}
+
 export function isWarning(problem: Problem): problem is Warning {
   return 'severity' in problem;
 }

@@ -16,7 +16,8 @@ import {
   type YAMLMap,
 } from 'yaml';
 import type { Locate, Path } from './check.ts';
-import { ConfigError, type Problem } from './problem.ts';
+import { isIgnored } from './ignore.ts';
+import { ConfigError, isWarning, type Problem } from './problem.ts';
 import type { Position } from './schema.ts';
 import { printable } from './section.ts';
 
@@ -101,6 +102,16 @@ export class Source {
     return steps;
   }
 
+  readonly isLiteral = (path: Path): boolean => {
+    const node = this.#find(path).at(-1)?.value;
+    return this.has(path) && isScalar(node) && node.source === node.value;
+  };
+
+  /** Whether a comment silences it. */
+  ignores(problem: Problem): boolean {
+    return isWarning(problem) && isIgnored(problem, (line) => this.#lineText(line));
+  }
+
   /** Without the consequences of a mistake: later ones of its line, and each token after a mapping that ended early. */
   #syntaxProblems(): Problem[] {
     const all = [...this.#document.errors, ...this.#document.warnings];
@@ -154,6 +165,11 @@ export class Source {
       },
     });
     return problems;
+  }
+
+  #lineText(line: number): string {
+    const { lineStarts } = this.#lines;
+    return this.#text.slice(lineStarts[line - 1], lineStarts[line]);
   }
 
   #atNode(node: Node): Position {

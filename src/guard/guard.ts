@@ -1,5 +1,5 @@
 import type { RouteConfig } from '../config/schema.ts';
-import { GatewayError } from '../errors.ts';
+import { type ErrorCode, GatewayError } from '../errors.ts';
 import type { VerifiedToken } from '../tokens/issuer.ts';
 import type { TokenVerifier } from '../tokens/verify.ts';
 import { challenged, unauthorized } from './challenge.ts';
@@ -9,9 +9,12 @@ import type { DpopGuard } from './dpop.ts';
 import { type GuardedRequest, type PresentedToken, presentedToken } from './presented-token.ts';
 
 /** Who makes a request, as a verified token tells. */
-export type Principal = VerifiedToken;
+export interface Principal extends VerifiedToken {
+  /** How the token was sent. */
+  readonly scheme: PresentedToken['scheme'];
+}
 
-/** Decides whether a request may take a route. Knows requests and tokens, but no web framework. */
+/** Decides who makes a request. Knows requests and tokens, but no web framework. */
 export class Guard {
   readonly #tokens: TokenVerifier;
   readonly #dpop: DpopGuard;
@@ -22,31 +25,48 @@ export class Guard {
   }
 
   /**
-   * The principal behind a request; undefined on a public route, where a token is not even looked at.
+   * Who makes the request, whatever the route demands of them. On a public route nobody asks.
    *
-   * @throws GatewayError with the challenge of RFC 6750 §3 or RFC 9449 §7.1 when the request may not take the route.
+   * @throws GatewayError with the challenge of RFC 6750 §3 or RFC 9449 §7.1
    */
-  async authorize(request: GuardedRequest, route: RouteConfig): Promise<Principal | undefined> {
-    if (route.public) return undefined;
+  async authenticate(request: GuardedRequest, route: RouteConfig): Promise<Principal> {
     const presented = presentedToken(request);
     if (presented === undefined) throw unauthorized();
     try {
-      const principal = await this.#tokens.verify(presented.token, route);
-      await this.#confirm(principal, presented, request);
-      if (!hasScopes(principal, route)) throw new GatewayError('insufficient_scope');
-      if (!meetsRules(principal.claims, route.require)) throw new GatewayError('access_denied');
-      return principal;
+      const verified = await this.#tokens.verify(presented.token, route);
+      await this.#confirm(verified, presented, request);
+      return { ...verified, scheme: presented.scheme };
     } catch (error) {
       throw error instanceof GatewayError ? challenged(error, presented.scheme, route) : error;
     }
   }
 
   /** @throws GatewayError `invalid_token` for a token that is bound to a key which this sender has not proven. */
-  async #confirm({ claims }: Principal, { scheme, token }: PresentedToken, request: GuardedRequest): Promise<void> {
+  async #confirm({ claims }: VerifiedToken, { scheme, token }: PresentedToken, request: GuardedRequest): Promise<void> {
     const jkt = scheme === 'DPoP' ? await this.#dpop.provenKey(request, token) : undefined;
     if (isConfirmed(claims.cnf, { 'x5t#S256': request.certificateThumbprint, jkt })) return;
     throw new GatewayError('invalid_token', { cause: new Error('the token is bound to another sender') });
   }
+}
+
+/** What a route may demand of a principal. */
+export interface Demand {
+  readonly name: 'scopes' | 'require';
+  isMet(principal: Principal, route: RouteConfig): boolean;
+  /** What is told where it is not met. */
+  readonly refusal: ErrorCode;
+}
+
+/** In the order in which they are told. */
+export const DEMANDS: readonly Demand[] = [
+  { name: 'scopes', isMet: hasScopes, refusal: 'insufficient_scope' },
+  { name: 'require', isMet: ({ claims }, { require }) => meetsRules(claims, require), refusal: 'access_denied' },
+];
+
+/** @throws GatewayError for the first demand of the route that the principal does not meet. */
+export function refuseUnmet(principal: Principal, route: RouteConfig): void {
+  const unmet = DEMANDS.find(({ isMet }) => !isMet(principal, route));
+  if (unmet) throw challenged(new GatewayError(unmet.refusal), principal.scheme, route);
 }
 
 /** All of `scopes`, and one of `any_scope`. Scopes are compared octet by octet (RFC 6749 §3.3). */

@@ -56,6 +56,12 @@ export function createEndpoints(parts: EndpointParts): ReadonlyMap<string, Endpo
   ]);
 }
 
+/** The paths of what `createEndpoints` makes. */
+export function endpointPaths({ tokens, endpoints }: Pick<Config, 'tokens' | 'endpoints'>): readonly string[] {
+  const { token, revoke, introspect, jwks } = endpoints;
+  return [...metadataPaths(tokens.issuer), jwks, token, revoke, introspect];
+}
+
 function createClientAuthentication({
   config,
   limits,

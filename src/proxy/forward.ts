@@ -21,11 +21,11 @@ export async function forward(
   response: ServerResponse,
   exchange: Exchange,
 ): Promise<Outcome> {
-  const contentLength = bodyLength(request);
-  if (contentLength !== undefined && contentLength > exchange.maxBodyBytes) {
+  if (declaresTooMuch(request, exchange)) {
     discardRest(request);
     throw new GatewayError('content_too_large');
   }
+  const contentLength = bodyLength(request);
   const target = exchange.upstream.acquire();
   try {
     return await new Promise((resolve, reject) => {
@@ -34,6 +34,11 @@ export async function forward(
   } finally {
     target.release();
   }
+}
+
+/** Whether a request's own words make its body larger than its route allows. */
+export function declaresTooMuch(request: IncomingMessage, { maxBodyBytes }: Pick<Exchange, 'maxBodyBytes'>): boolean {
+  return (bodyLength(request) ?? 0) > maxBodyBytes;
 }
 
 /** Bytes of the request's body; undefined when they come in chunks. */

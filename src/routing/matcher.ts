@@ -20,6 +20,16 @@ export interface Match {
   readonly tail: string;
 }
 
+/** A route that a request did not go by, though it came near. */
+export interface NearMiss {
+  readonly route: RouteConfig;
+  /**
+   * What kept it: its methods; a more specific path; its host; or only the spelling of the path, as upstreams that read
+   * paths forgivingly would ignore it (case, a slash at the end, `;parameters`).
+   */
+  readonly because: 'method' | 'specificity' | 'host' | 'spelling';
+}
+
 export interface Matcher {
   /**
    * @param host the Host header as it was sent
@@ -28,6 +38,10 @@ export interface Matcher {
    *   the route does not allow, and for a path that an upstream may take for one of another route.
    */
   match(host: string | undefined, path: string, method: string): Match;
+  /** Which other routes came near, in the order in which they were looked at. Takes what `match` takes, and refuses nothing. */
+  nearMisses(host: string | undefined, path: string, method: string): readonly NearMiss[];
+  /** All routes, in the order in which they are looked at. */
+  readonly routes: readonly RouteConfig[];
 }
 
 /**
@@ -56,6 +70,10 @@ export function createMatcher(routes: readonly RouteConfig[]): Matcher {
       if (couldBelongToAnother(table, names, path, winner)) throw ambiguous();
       return matchOf(winner, found, path);
     },
+    nearMisses(host, path, method) {
+      return nearMisses(table, hostNames(host), path, method);
+    },
+    routes: table.routes(),
   };
 }
 
@@ -89,6 +107,27 @@ class Table {
 
   findFolded(hosts: readonly string[], path: string): readonly Entry[] | undefined {
     return find(this.#folded, hosts, path)?.value;
+  }
+
+  /** The routes of all paths that fit: for these hosts, or for all others. */
+  findAll(hosts: readonly string[], path: string, which: 'these' | 'others' = 'these'): readonly (readonly Entry[])[] {
+    const names = which === 'these' ? hosts : this.#hosts().filter((host) => !hosts.includes(host));
+    return names.flatMap((host) => this.#written.get(host)?.findAll(path) ?? []).map(({ value }) => value);
+  }
+
+  findAllFolded(hosts: readonly string[], path: string): readonly Entry[] {
+    return hosts.flatMap((host) => this.#folded.get(host)?.findAll(path) ?? []).flatMap(({ value }) => value);
+  }
+
+  routes(): readonly RouteConfig[] {
+    const tries = this.#hosts().flatMap((host) => [...(this.#written.get(host)?.values() ?? [])]);
+    return tries.flat().map(({ route }) => route);
+  }
+
+  /** In the order in which they are looked under: with a port, without, any. */
+  #hosts(): readonly string[] {
+    const rank = (host: string) => (host === ANY_HOST ? 2 : Number(!/:\d+$/.test(host)));
+    return [...this.#written.keys()].sort((a, b) => rank(a) - rank(b));
   }
 }
 
@@ -141,6 +180,26 @@ function reachesDeeper(table: Table, hosts: readonly string[], path: string, win
   const other = parted === undefined ? undefined : table.findFolded(hosts, parted);
   if (other === undefined || other.includes(winner)) return false;
   return other.some(({ pattern }) => pattern.segments.length >= winner.pattern.segments.length);
+}
+
+function nearMisses(table: Table, hosts: readonly string[], path: string, method: string): readonly NearMiss[] {
+  const [winners = [], ...broader] = table.findAll(hosts, path);
+  const misses = new Map<RouteConfig, NearMiss['because']>();
+  const note = (entries: readonly Entry[], because: NearMiss['because']) => {
+    for (const { route } of entries) if (!misses.has(route)) misses.set(route, because);
+  };
+  note(
+    winners.filter(({ methods }) => !methods.has(method)),
+    'method',
+  );
+  note(broader.flat(), 'specificity');
+  note(table.findAll(hosts, path, 'others').flat(), 'host');
+  const forgiving = table.findAllFolded(hosts, fold(path, 'joins') ?? path);
+  note(
+    forgiving.filter((entry) => !winners.includes(entry)),
+    'spelling',
+  );
+  return Array.from(misses, ([route, because]) => ({ route, because }));
 }
 
 function matchOf(winner: Entry, { parameters, tailAt }: Found<unknown>, path: string): Match {

@@ -25,7 +25,19 @@ export class Trie<Value> {
 
   /** @param path begins with a slash */
   find(path: string): Found<Value> | undefined {
-    return walk(this.#root, path, 0, []);
+    return walk(this.#root, path, 0, [], theFirst);
+  }
+
+  /** All values whose place the path fits, in the order in which they are looked at. */
+  findAll(path: string): readonly Found<Value>[] {
+    const all: Found<Value>[] = [];
+    walk(this.#root, path, 0, [], (found) => all.push(found) < 0);
+    return all;
+  }
+
+  /** All values, in the order in which they are looked at. */
+  values(): Iterable<Value> {
+    return valuesBelow(this.#root);
   }
 }
 
@@ -46,20 +58,48 @@ class Node<Value> {
   }
 }
 
-/** @param from where the slash before the next segment is, or the path's length when there is none left */
-function walk<Value>(node: Node<Value>, path: string, from: number, parameters: string[]): Found<Value> | undefined {
-  if (from === path.length && node.here !== undefined) return { value: node.here, parameters, tailAt: from };
-  const deeper = from < path.length ? descend(node, path, from, parameters) : undefined;
-  if (deeper !== undefined || node.tail === undefined) return deeper;
-  return { value: node.tail, parameters, tailAt: from };
+function* valuesBelow<Value>(node: Node<Value>): Iterable<Value> {
+  if (node.here !== undefined) yield node.here;
+  for (const child of node.literals.values()) yield* valuesBelow(child);
+  if (node.parameter) yield* valuesBelow(node.parameter);
+  if (node.tail !== undefined) yield node.tail;
 }
 
-function descend<Value>(node: Node<Value>, path: string, from: number, parameters: string[]): Found<Value> | undefined {
+/** Whether to stop here, or to look on as if this one did not fit. */
+type Accept<Value> = (found: Found<Value>) => boolean;
+
+const theFirst = () => true;
+
+/** @param from where the slash before the next segment is, or the path's length when there is none left */
+function walk<Value>(
+  node: Node<Value>,
+  path: string,
+  from: number,
+  parameters: string[],
+  accept: Accept<Value>,
+): Found<Value> | undefined {
+  if (from === path.length && node.here !== undefined) {
+    const found = { value: node.here, parameters, tailAt: from };
+    if (accept(found)) return found;
+  }
+  const deeper = from < path.length ? descend(node, path, from, parameters, accept) : undefined;
+  if (deeper !== undefined || node.tail === undefined) return deeper;
+  const found = { value: node.tail, parameters, tailAt: from };
+  return accept(found) ? found : undefined;
+}
+
+function descend<Value>(
+  node: Node<Value>,
+  path: string,
+  from: number,
+  parameters: string[],
+  accept: Accept<Value>,
+): Found<Value> | undefined {
   const slash = path.indexOf('/', from + 1);
   const end = slash < 0 ? path.length : slash;
   const segment = path.slice(from + 1, end);
   const literal = node.literals.get(segment);
-  const found = literal && walk(literal, path, end, parameters);
+  const found = literal && walk(literal, path, end, parameters, accept);
   if (found || !node.parameter || segment === '') return found;
-  return walk(node.parameter, path, end, [...parameters, segment]);
+  return walk(node.parameter, path, end, [...parameters, segment], accept);
 }

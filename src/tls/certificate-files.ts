@@ -27,15 +27,9 @@ export class CertificateFiles {
   #closed = false;
 
   private constructor(config: ListenConfig, directory: string, log: Log) {
-    const { tls, client_certificate_header, client_certificate_ca_file = tls?.client_ca_file } = config;
-    const path = (file: string) => resolve(directory, file);
-    this.#server = tls && {
-      certificate_file: path(tls.certificate_file),
-      private_key_file: path(tls.private_key_file),
-      client_ca_file: tls.client_ca_file && path(tls.client_ca_file),
-    };
-    const forHeader = client_certificate_header === undefined ? undefined : client_certificate_ca_file;
-    this.#authoritiesFile = forHeader && path(forHeader);
+    const { server, authorities } = filesOf(config, directory);
+    this.#server = server;
+    this.#authoritiesFile = authorities;
     this.#log = log;
   }
 
@@ -101,4 +95,24 @@ export class CertificateFiles {
     const paths = [certificate_file, private_key_file, client_ca_file, this.#authoritiesFile];
     return [...new Set(paths.filter((path) => path !== undefined))];
   }
+}
+
+/** Reads the files once, and keeps nothing of them. @throws as `CertificateFiles.open` does. */
+export function checkCertificateFiles(config: ListenConfig, directory: string): void {
+  const { server, authorities } = filesOf(config, directory);
+  if (server) readServerFiles(server);
+  if (authorities) readAuthorities(authorities);
+}
+
+/** Which files `listen` names: for the listener, and for certificates in a header. */
+function filesOf(config: ListenConfig, directory: string) {
+  const { tls, client_certificate_header, client_certificate_ca_file = tls?.client_ca_file } = config;
+  const path = (file: string) => resolve(directory, file);
+  const server: ServerFiles | undefined = tls && {
+    certificate_file: path(tls.certificate_file),
+    private_key_file: path(tls.private_key_file),
+    client_ca_file: tls.client_ca_file && path(tls.client_ca_file),
+  };
+  const forHeader = client_certificate_header === undefined ? undefined : client_certificate_ca_file;
+  return { server, authorities: forHeader && path(forHeader) };
 }

@@ -1,8 +1,10 @@
 import { createHash } from 'node:crypto';
 import { calculateJwkThumbprint, EmbeddedJWK, type JWTPayload, jwtVerify } from 'jose';
 import { GatewayError } from '../errors.ts';
-import type { DpopNonces } from './dpop-nonces.ts';
-import type { UsedOnce } from './used-once.ts';
+import type { Store } from '../store/store.ts';
+import { DpopNonces } from './dpop-nonces.ts';
+import { SharedSecret } from './shared-secret.ts';
+import { UsedOnce } from './used-once.ts';
 
 /** What a proof has to be about. */
 export interface ProvenRequest {
@@ -79,6 +81,12 @@ export class DpopProofs {
   async #useNonce(): Promise<GatewayError> {
     return new GatewayError('use_dpop_nonce', { headers: { 'DPoP-Nonce': await this.#nonces.current() } });
   }
+}
+
+/** With nonces, and a memory for spent proofs, that all gateways on this store share. */
+export function createDpopProofs(store: Store): DpopProofs {
+  const nonces = new DpopNonces(new SharedSecret(store, 'dpop-nonce'));
+  return new DpopProofs(nonces, new UsedOnce(store, 'dpop-proof'));
 }
 
 async function verifySignature(proof: string): Promise<{ payload: JWTPayload; thumbprint: string }> {

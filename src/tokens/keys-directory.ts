@@ -1,4 +1,5 @@
 import { createPrivateKey } from 'node:crypto';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { mkdir, readdir, readFile, rename, stat, writeFile } from 'node:fs/promises';
 import { basename, extname, join } from 'node:path';
 import type { JWK } from 'jose';
@@ -52,9 +53,7 @@ export class KeysDirectory implements KeySource {
     const keys = await this.#read();
     const last = keys.at(-1);
     if (last === undefined) throw new Error(`${this.#directory}: there is no key in it any more`);
-    if (last.algorithm !== this.#policy.algorithm) {
-      throw new Error(`${last.file}: the last key by name signs, and it is not one for ${this.#policy.algorithm}`);
-    }
+    refuseToSignWith(last, this.#policy.algorithm);
     this.#keys = keys;
   }
 
@@ -91,8 +90,7 @@ export class KeysDirectory implements KeySource {
       if (error.code === 'ENOENT') return [];
       throw error;
     });
-    const keys = names.filter((name) => /^[A-Za-z0-9._~-]+\.(pem|jwk)$/.test(name)).sort();
-    return keys.map((name) => join(this.#directory, name));
+    return keyFiles(this.#directory, names);
   }
 
   /** A file with the same content is the same key: what its tokens are remembered by stays. */
@@ -126,6 +124,36 @@ export class KeysDirectory implements KeySource {
   }
 }
 
+function keyFiles(directory: string, names: readonly string[]): readonly string[] {
+  const keys = names.filter((name) => /^[A-Za-z0-9._~-]+\.(pem|jwk)$/.test(name)).sort();
+  return keys.map((name) => join(directory, name));
+}
+
+/**
+ * The files in `keys_dir` that are keys, looked at without using or making any; none where there is no folder yet.
+ *
+ * @throws Error that names what `refresh` could not use.
+ */
+export function lookAtKeys(directory: string, algorithm: Algorithm): readonly string[] {
+  if (!existsSync(directory)) return [];
+  const files = keyFiles(directory, readdirSync(directory));
+  for (const [index, file] of files.entries()) {
+    const found = algorithmIn(file, readFileSync(file, 'utf8'), algorithm);
+    if (index === files.length - 1) refuseToSignWith({ file, algorithm: found }, algorithm);
+  }
+  return files;
+}
+
+function algorithmIn(file: string, content: string, configured: Algorithm): Algorithm {
+  try {
+    const jwk = parseJwk(file, content);
+    createPrivateKey({ key: { ...jwk }, format: 'jwk' });
+    return algorithmOf(jwk, configured);
+  } catch (cause) {
+    throw unusable(file, configured, cause);
+  }
+}
+
 /** When the key signs from whose name begins as ours do, `20261123T125603Z-`; any other may sign as soon as it is there. */
 function timeIn(kid: string): number {
   const [, year, month, day, hour, minute, second] = /^(\d{4})(\d\d)(\d\d)T(\d\d)(\d\d)(\d\d)Z-/.exec(kid) ?? [];
@@ -142,13 +170,25 @@ function refuseToComeBefore(keys: readonly Scheduled<FileKey>[], kid: string): v
 
 async function parseKey(file: string, content: string, kid: string, algorithm: Algorithm): Promise<SigningKey> {
   try {
-    const jwk: JWK = file.endsWith('.jwk')
-      ? parseKeyJson(content)
-      : createPrivateKey(content).export({ format: 'jwk' });
+    const jwk = parseJwk(file, content);
     return await importSigningKey(jwk, kid, algorithmOf(jwk, algorithm));
   } catch (cause) {
-    throw new Error(`${file}: not a private key for ${algorithm}`, { cause });
+    throw unusable(file, algorithm, cause);
   }
+}
+
+function parseJwk(file: string, content: string): JWK {
+  return file.endsWith('.jwk') ? parseKeyJson(content) : createPrivateKey(content).export({ format: 'jwk' });
+}
+
+function unusable(file: string, algorithm: Algorithm, cause: unknown): Error {
+  return new Error(`${file}: not a private key for ${algorithm}`, { cause });
+}
+
+/** @throws Error when the last key by name is another algorithm's than the configured one. */
+function refuseToSignWith(last: Pick<FileKey, 'file' | 'algorithm'>, configured: Algorithm): void {
+  if (last.algorithm === configured) return;
+  throw new Error(`${last.file}: the last key by name signs, and it is not one for ${configured}`);
 }
 
 /** A key of another type than the configured algorithm's is an older one, kept to verify what it signed. */

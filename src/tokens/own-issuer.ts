@@ -6,15 +6,18 @@ import type { SigningKeys } from './signing-keys.ts';
 
 const ALGORITHMS: Algorithm[] = ['RS256', 'PS256', 'ES256', 'EdDSA'];
 
+/** The keys that its tokens are signed with. */
+export type OwnKeys = Pick<SigningKeys, 'loaded' | 'load'>;
+
 /** The gateway itself, whose access tokens have all that RFC 9068 §2.2 asks for. */
 export class OwnIssuer implements TokenIssuer {
   readonly name = SELF;
   readonly audience: string;
   readonly rules: JWTVerifyOptions;
-  readonly #keys: SigningKeys;
+  readonly #keys: OwnKeys;
 
   /** @param audiences all that some route expects of tokens of ours. */
-  constructor(config: TokensConfig, audiences: readonly string[], keys: SigningKeys) {
+  constructor(config: TokensConfig, audiences: readonly string[], keys: OwnKeys) {
     this.audience = config.audience;
     this.rules = {
       algorithms: ALGORITHMS,

@@ -4,7 +4,7 @@ import { type Config, type RouteConfig, SELF } from '../config/schema.ts';
 import { GatewayError } from '../errors.ts';
 import { audiencesOf } from './audiences.ts';
 import { CLOCK_TOLERANCE_SECONDS, type TokenIssuer, type VerifiedToken } from './issuer.ts';
-import { OwnIssuer } from './own-issuer.ts';
+import { OwnIssuer, type OwnKeys } from './own-issuer.ts';
 import type { RevokedTokens } from './revoked-tokens.ts';
 import type { SigningKeys } from './signing-keys.ts';
 import { TrustedIssuer } from './trusted-issuer.ts';
@@ -32,7 +32,7 @@ const REMEMBERED_CHARACTERS = 32 * 1024 ** 2;
  */
 export class TokenVerifier {
   readonly #issuers: ReadonlyMap<string, TokenIssuer>;
-  readonly #revoked: RevokedTokens;
+  readonly #revoked: Pick<RevokedTokens, 'refuse'>;
   readonly #remembered = new LRUCache<string, Remembered>({
     max: REMEMBERED_TOKENS,
     maxSize: REMEMBERED_CHARACTERS,
@@ -40,7 +40,7 @@ export class TokenVerifier {
   });
 
   /** @param issuers by the `iss` of their tokens. */
-  constructor(issuers: ReadonlyMap<string, TokenIssuer>, revoked: RevokedTokens) {
+  constructor(issuers: ReadonlyMap<string, TokenIssuer>, revoked: Pick<RevokedTokens, 'refuse'>) {
     this.#issuers = issuers;
     this.#revoked = revoked;
   }
@@ -92,16 +92,25 @@ async function stillGood({ issuer, header, key, expiresAtMs }: Remembered): Prom
 
 /** @param onFailure told the issuer and why, each time that an issuer's keys could not be fetched. */
 export function createTokenVerifier(
-  { tokens, routes }: Pick<Config, 'tokens' | 'routes'>,
+  config: Pick<Config, 'tokens' | 'routes'>,
   keys: SigningKeys,
   revoked: RevokedTokens,
   onFailure: (issuer: string, cause: unknown) => void,
 ): TokenVerifier {
+  return new TokenVerifier(createIssuers(config, keys, onFailure), revoked);
+}
+
+/** All issuers whose tokens some route may take, by the `iss` of their tokens. */
+export function createIssuers(
+  { tokens, routes }: Pick<Config, 'tokens' | 'routes'>,
+  keys: OwnKeys,
+  onFailure: (issuer: string, cause: unknown) => void,
+): ReadonlyMap<string, TokenIssuer> {
   const own = new OwnIssuer(tokens, audiencesOf(tokens.audience, SELF, routes), keys);
   const trusted = tokens.trusted_issuers.map((config) => {
     const { issuer, audience } = config;
     const audiences = audiencesOf(audience, issuer, routes);
     return [issuer, new TrustedIssuer(config, audiences, (cause) => onFailure(issuer, cause))] as const;
   });
-  return new TokenVerifier(new Map<string, TokenIssuer>([[tokens.issuer, own], ...trusted]), revoked);
+  return new Map<string, TokenIssuer>([[tokens.issuer, own], ...trusted]);
 }

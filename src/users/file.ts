@@ -3,7 +3,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { versionOf } from '../config/file-version.ts';
 import { readConfiguredFile } from '../config/read-text.ts';
 import type { HashedPasswords } from './hashed-passwords.ts';
-import type { StoredPassword } from './password-hash/password-checker.ts';
+import type { PasswordChecker, StoredPassword } from './password-hash/password-checker.ts';
 import type { User, UserStore, Verdict } from './user-store.ts';
 import { type FileUser, parseUsersFile } from './users-file/parse.ts';
 
@@ -84,10 +84,14 @@ export class FileUserStore implements UserStore {
   async #read(): Promise<void> {
     await settled(this.#path);
     this.#version = await versionOf(this.#path);
-    const text = readConfiguredFile(this.#path, MAX_FILE_BYTES);
-    this.#users = parseUsersFile(text, this.#path, (stored) => this.#passwords.problem(stored));
+    this.#users = readUsers(this.#path, this.#passwords);
     this.#decoys = Array.from(this.#users.values(), ({ password }) => password);
   }
+}
+
+/** The users of a file, by username. @throws ConfigError when the file cannot be read or has problems. */
+export function readUsers(path: string, passwords: Pick<PasswordChecker, 'problem'>): ReadonlyMap<string, FileUser> {
+  return parseUsersFile(readConfiguredFile(path, MAX_FILE_BYTES), path, (stored) => passwords.problem(stored));
 }
 
 /** Resolves once the file has stood still for a moment. */

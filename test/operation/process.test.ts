@@ -99,14 +99,21 @@ test('metrics count requests by route and logins by outcome', async (context) =>
 });
 
 describe('the exit code', () => {
-  const directory = writeConfiguration();
+  const sound = {
+    upstreams: { api: { targets: ['http://127.0.0.1:1'] } },
+    routes: [{ path: '/a', scopes: ['read', 'write'], upstream: 'api' }],
+  };
+  const directory = writeConfiguration(sound);
   const good = join(directory, 'gateway.yaml');
   const bad = join(directory, 'bad.yaml');
   writeFileSync(bad, 'listen: { adress: x }\n');
   const claims = { sub: { value: '{user.username}' } };
   const tokens = { issuer: 'https://a.example', audience: 'api', claims };
-  const doubtful = join(writeConfiguration({ tokens }), 'gateway.yaml');
-  const noUsers = join(writeConfiguration({ users: { staff: { type: 'file', path: 'gone.yaml' } } }), 'gateway.yaml');
+  const doubtful = join(writeConfiguration({ ...sound, tokens }), 'gateway.yaml');
+  const noUsers = join(
+    writeConfiguration({ ...sound, users: { staff: { type: 'file', path: 'gone.yaml' } } }),
+    'gateway.yaml',
+  );
   const unreachable = join(writeConfiguration({ admin: { address: '127.0.0.1:1' } }), 'gateway.yaml');
   const rows: [sentence: string, args: string[], code: number, stdout: RegExp, stderr: RegExp][] = [
     ['0 for a sound configuration', ['check', good], 0, /no problems/, /^$/],
@@ -119,10 +126,22 @@ describe('the exit code', () => {
     ],
     ['2 for a bad one, with its problems on stderr', ['check', bad], 2, /^$/, /bad\.yaml:1:11: .*address/],
     ['2 for a bad one that is served', ['serve', bad], 2, /^$/, /bad\.yaml:1:11: /],
-    ['2 for users that cannot be read', ['serve', noUsers], 2, /^$/, /gone\.yaml/],
+    ['2 for users that cannot be read', ['check', noUsers], 2, /^$/, /gateway\.yaml:\d+:\d+: cannot read it/],
+    ['2 for users that cannot be read when they are served', ['serve', noUsers], 2, /^$/, /gone\.yaml/],
     ['2 for a file that does not exist', ['check', '/nonexistent.yaml'], 2, /^$/, /nonexistent/],
     ['2 for an unknown command', ['fly'], 2, /^$/, /fly/],
     ['2 for a method that clients cannot be made for', ['client', 'new', '--auth', 'x'], 2, /^$/, /private_key_jwt/],
+    [
+      '2 for one bad file among good ones',
+      ['check', good, bad],
+      2,
+      /^\S+gateway.yaml: no problems\n$/,
+      /bad\.yaml:1:11: /,
+    ],
+    ['0 for a request that can be explained', ['explain', 'GET', '/a', good], 0, /401 unauthorized/, /^$/],
+    ['2 for one that cannot', ['explain', 'FLY', '/a', good], 2, /^$/, /FLY/],
+    ['2 for claims that are none', ['explain', 'GET', '/a', good, '--claims', '[]'], 2, /^$/, /--claims/],
+    ['2 for a header that is two', ['explain', 'GET', '/a', good, '--header', 'A: 1\nB: 2'], 2, /^$/, /header/],
     ['2 for an unknown option', ['check', '--fly', good], 2, /^$/, /--fly/],
     [
       '1 when no gateway is there to ask',

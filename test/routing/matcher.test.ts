@@ -166,6 +166,57 @@ describe('a path that could be taken for another route’s is refused', () => {
   }
 });
 
+describe('what came near is told, with what kept it', () => {
+  const matcher = createMatcher(
+    routesOf(
+      { path: '/orders/{id}', methods: ['GET'] },
+      { path: '/orders/{name}', methods: ['PUT'] },
+      '/orders/**',
+      { path: '/orders/{id}', host: 'other.example' },
+      '/Users',
+      '/docs/public/**',
+    ),
+  );
+  const rows: [sentence: string, method: string, path: string, misses: string[]][] = [
+    ['another method, and broader paths', 'GET', '/orders/7', ['2 method', '3 specificity', '4 host']],
+    ['all methods of the path', 'DELETE', '/orders/7', ['1 method', '2 method', '3 specificity', '4 host']],
+    ['other hosts', 'GET', '/orders/7/lines', []],
+    ['another case', 'GET', '/users', ['5 spelling']],
+    ['a slash at the end', 'GET', '/Users/', ['5 spelling']],
+    ['a slash at the end of a parameter', 'GET', '/orders/7/', ['1 spelling', '2 spelling']],
+    ['nothing', 'GET', '/nowhere', []],
+  ];
+  for (const [sentence, method, path, misses] of rows) {
+    test(sentence, () => {
+      const found = matcher.nearMisses('any.example', path, method);
+      assert.deepEqual(
+        found.map(({ route, because }) => `${route.at.line} ${because}`),
+        misses,
+      );
+    });
+  }
+});
+
+test('all routes are told in the order in which they are looked at', () => {
+  const { routes } = createMatcher(
+    routesOf(
+      '/**',
+      '/a/**',
+      '/a/{x}',
+      { path: '/', host: 'a.example' },
+      { path: '/a/b', methods: ['GET'] },
+      { path: '/a/b', methods: ['PUT'] },
+      { path: '/a/{y}/c', host: 'a.example:8443' },
+      '/a/{x}/d',
+      '/',
+    ),
+  );
+  assert.deepEqual(
+    routes.map(({ at }) => at.line),
+    [7, 4, 5, 6, 3, 8, 2, 9, 1],
+  );
+});
+
 test('ten thousand routes cost no more than ten', () => {
   const few = createMatcher(routesOf(...paths(10)));
   const many = createMatcher(routesOf(...paths(10_000)));

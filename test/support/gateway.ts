@@ -98,8 +98,9 @@ export function writeConfiguration(settings: Settings = {}): string {
   const merged = Object.fromEntries(
     Object.keys({ ...BASE, ...settings }).map((section) => [section, overlay(BASE[section], settings[section])]),
   );
-  writeFileSync(join(directory, 'gateway.yaml'), stringify(merged));
-  writeFileSync(join(directory, 'users.yaml'), stringify(USERS));
+  for (const [name, content] of Object.entries({ 'gateway.yaml': merged, 'users.yaml': USERS })) {
+    writeFileSync(join(directory, name), stringify(content), { mode: 0o600 });
+  }
   return directory;
 }
 

@@ -2,7 +2,7 @@ import type { PasswordConfig } from '../../config/passwords.ts';
 import { unavailable } from '../../errors.ts';
 import type { HashVerifier } from './hash-pool.ts';
 import { isPlainDigest, verifyPlainDigest } from './plain-digest.ts';
-import { hashProblem, schemeName } from './schemes.ts';
+import { hashProblem, isFastHash, schemeName } from './schemes.ts';
 
 /** What a user store keeps of a user's password. */
 export interface StoredPassword {
@@ -53,6 +53,11 @@ export class PasswordChecker {
   /** A password as it is hashed: in the Unicode form that the store says. */
   inForm(password: string): string {
     return this.#config.unicode === 'nfc' ? password.normalize('NFC') : password;
+  }
+
+  /** Whether whoever has the hash soon has the password. */
+  isWeak(password_hash: string): boolean {
+    return this.#plainHash(password_hash) !== undefined || isFastHash(password_hash);
   }
 
   /** What logs and metrics call the scheme of a hash: that of a `hash` is the name of its digest. */

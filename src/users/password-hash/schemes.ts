@@ -29,6 +29,15 @@ export function hashProblem(hash: string): string | undefined {
   return scheme ? scheme.problem(hash) : 'expected a password hash in one of the forms that docs/users.md lists';
 }
 
+/** Made of one digest, or of a thousand: who has such a hash soon has the password, if people can remember it. */
+const FAST = new Set([md5Crypt, apr1, phpass, ...ldapDigests, mysql, mysqlOld].map(({ name }) => name));
+
+/** Whether a hash can be computed so fast that it protects nothing, as far as its scheme tells. */
+export function isFastHash(hash: string): boolean {
+  const name = schemeName(hash.replace(/^\{CRYPT\}/i, ''));
+  return name !== undefined && FAST.has(name);
+}
+
 /** What logs and metrics call the scheme of a hash; undefined when it is in none. */
 export function schemeName(hash: string): string | undefined {
   return schemeOf(hash)?.name;

@@ -1,0 +1,106 @@
+import { statSync } from 'node:fs';
+import { dirname, isAbsolute, join, resolve } from 'node:path';
+import type { Check, Path } from './config/check.ts';
+import { ConfigError, type Problem, type Warning, warning } from './config/problem.ts';
+import { readText, Unreadable } from './config/read-text.ts';
+import type { Position, UserStoreConfig } from './config/schema.ts';
+import { withCause } from './errors.ts';
+import { checkCertificateFiles } from './tls/certificate-files.ts';
+import { lookAtKeys } from './tokens/keys-directory.ts';
+import { readUsers } from './users/file.ts';
+import { HashPool } from './users/password-hash/hash-pool.ts';
+import { PasswordChecker } from './users/password-hash/password-checker.ts';
+
+/** Opens the files that gateway.yaml names, as the gateway would, without making or changing any. */
+export const checkNamedFiles: readonly Check[] = [
+  function* ({ users = {} }, locate, { file }) {
+    for (const [name, store] of Object.entries(users)) {
+      if (store.type === 'file')
+        yield* checkUsers(resolveBeside(file, store.path), store, locate(['users', name, 'path']));
+    }
+  },
+
+  function* ({ tokens }, locate, { directory }) {
+    if (tokens?.signing.keys_dir === undefined) return;
+    const { keys_dir, algorithm } = tokens.signing;
+    const position = locate(['tokens', 'signing', 'keys_dir']);
+    const files = yield* attempt(position, () => lookAtKeys(resolve(directory, keys_dir), algorithm));
+    for (const file of files ?? []) yield* readableByOthers(file, position);
+  },
+
+  function* ({ listen }, locate, { directory }) {
+    if (!listen) return;
+    const key = listen.tls ? 'tls' : 'client_certificate_ca_file';
+    yield* attempt(locate(['listen', key], 'key'), () => checkCertificateFiles(listen, directory));
+    const privateKey = listen.tls?.private_key_file;
+    if (privateKey === undefined) return;
+    yield* readableByOthers(resolve(directory, privateKey), locate(['listen', 'tls', 'private_key_file']));
+  },
+
+  function* ({ admin, store, tokens, clients = [] }, locate, { file, isLiteral }) {
+    const secrets: [path: Path, isSecret: boolean][] = [
+      [['admin', 'token'], !!admin?.token],
+      [['store', 'redis'], /:[^/]+@/.test(String(store?.redis))],
+      [['tokens', 'signing', 'encryption_key'], tokens?.signing.encryption_key !== undefined],
+      ...clients.map(({ secret }, index): [Path, boolean] => [['clients', index, 'secret'], secret !== undefined]),
+    ];
+    const literal = secrets.filter(([path, isSecret]) => isSecret && isLiteral(path));
+    for (const [path] of literal) yield* readableByOthers(file, locate(path));
+  },
+];
+
+function* checkUsers(
+  path: string,
+  store: Extract<UserStoreConfig, { type: 'file' }>,
+  position: Position,
+): Iterable<Problem> {
+  try {
+    readText(path, Number.POSITIVE_INFINITY);
+    // No password is checked, so that its bounds mean nothing.
+    const passwords = new PasswordChecker(new HashPool({ concurrent_checks: 1, queue: 0 }), store);
+    const users = [...readUsers(path, passwords).values()];
+    const weak = users.filter(({ password }) => passwords.isWeak(password.password_hash));
+    if (weak.length > 0)
+      yield weakHashes(
+        weak.map(({ password }) => passwords.schemeName(password.password_hash)),
+        users.length,
+        position,
+      );
+    yield* readableByOthers(path, position);
+  } catch (error) {
+    if (error instanceof Unreadable) yield { position, message: `cannot read it: ${error.message}` };
+    else if (error instanceof ConfigError) yield* error.problems;
+    else throw error;
+  }
+}
+
+function weakHashes(schemes: readonly (string | undefined)[], users: number, position: Position): Warning {
+  const names = [...new Set(schemes)].sort().join(', ');
+  const message = `${schemes.length} of ${users} users have a hash that protects no password once it is stolen (${names})`;
+  return warning('weak-hash', position, message);
+}
+
+/** What `act` returns; undefined and a problem when it throws. */
+function* attempt<Result>(position: Position, act: () => Result): Generator<Problem, Result | undefined> {
+  try {
+    return act();
+  } catch (error) {
+    yield { position, message: withCause(error as Error) };
+    return undefined;
+  }
+}
+
+/** Windows has no such modes, and what Node makes of its own says nothing. */
+function* readableByOthers(file: string, position: Position): Iterable<Warning> {
+  const mode = statSync(file, { throwIfNoEntry: false })?.mode ?? 0;
+  if (process.platform === 'win32' || (mode & READABLE_BY_OTHERS) === 0) return;
+  const message = `others than its owner can read this secret (mode ${(mode & 0o777).toString(8)} of ${file}): chmod 600`;
+  yield warning('readable-secret', position, message);
+}
+
+const READABLE_BY_OTHERS = 0o044;
+
+/** Problems in the file name it as gateway.yaml was named: relative where that was. */
+function resolveBeside(gatewayFile: string, path: string): string {
+  return isAbsolute(path) ? path : join(dirname(gatewayFile), path);
+}
