@@ -8,6 +8,7 @@ import {
   forwardUpstream,
   logAccess,
   matchRoute,
+  readCertificate,
   readHead,
 } from './steps.ts';
 
@@ -18,6 +19,7 @@ export function createApp(runtime: Runtime): Koa<AppState> {
   app.use(logAccess(runtime)); //        an id for the request; one log line when it is over
   app.use(answerErrors); //            whatever is thrown below, as JSON
   app.use(readHead); //                its host, and one canonical path             or 400, 417
+  app.use(readCertificate(runtime)); //  that the client has shown: tls/               or 400
   app.use(answerEndpoint(runtime)); //   /token and the like: oauth/                  … or
   app.use(matchRoute(runtime)); //       the most specific rule: routing/             or 404, 405
   app.use(authorize(runtime)); //        token and scopes: guard/                     or 401, 403

@@ -25,6 +25,10 @@ import type { Runtime } from './runtime.ts';
 import type { AppState } from './steps.ts';
 import { openStore } from './store/open.ts';
 import type { Store } from './store/store.ts';
+import { CertificateFiles } from './tls/certificate-files.ts';
+import { ClientCertificates } from './tls/client-certificates.ts';
+import { parseDistinguishedName } from './tls/distinguished-name.ts';
+import { tlsOptions } from './tls/server.ts';
 import { openKeySource } from './tokens/open-key-source.ts';
 import { RefreshFamilies } from './tokens/refresh-families.ts';
 import { RevokedTokens } from './tokens/revoked-tokens.ts';
@@ -45,13 +49,24 @@ export interface Listening {
 
 /** Reads gateway.yaml and everything in it that can be checked without running it. @throws ConfigError. */
 export function readConfig(file: string): Config {
-  return loadConfig(file, [({ routes }) => (routes ? conflictingRoutes(routes) : []), unusableSecretHashes]);
+  return loadConfig(file, [
+    ({ routes }) => (routes ? conflictingRoutes(routes) : []),
+    unusableSecretHashes,
+    unreadableNames,
+  ]);
 }
 
 const unusableSecretHashes: Check = ({ clients = [] }, locate) =>
   clients.flatMap(({ secret_hash }, index) => {
     const problem = secret_hash && hashProblem(secret_hash);
     return problem ? [{ position: locate(['clients', index, 'secret_hash']), message: problem }] : [];
+  });
+
+const unreadableNames: Check = ({ clients = [] }, locate) =>
+  clients.flatMap(({ tls_subject_dn }, index) => {
+    if (tls_subject_dn === undefined || parseDistinguishedName(tls_subject_dn)) return [];
+    const message = 'expected a distinguished name such as CN=app,O=Example (RFC 4514), with known types or OIDs';
+    return [{ position: locate(['clients', index, 'tls_subject_dn']), message }];
   });
 
 /**
@@ -61,9 +76,11 @@ const unusableSecretHashes: Check = ({ clients = [] }, locate) =>
  */
 export async function createGateway(config: Config, log: Log = createLog(config.log)): Promise<Gateway> {
   for (const { position, message, code } of config.warnings) log.warn({ ...position, code }, message);
+  const certificates = await CertificateFiles.open(config.listen, config.directory, log);
   const hashes = new HashPool(config.login_limits);
-  const onProblem = (error: Error) => log.warn({ cause: error.message }, 'users file not read again');
-  const users = await openUserStores(config.users, config.directory, hashes, onProblem);
+  const users = await openUserStores(config.users, config.directory, hashes, (problem, details) => {
+    log.warn(details, problem);
+  });
   const store = openStore(config.store, (state, cause) => {
     log[state === 'up' ? 'info' : 'error']({ state, cause: cause && String(cause) }, 'store');
   });
@@ -72,7 +89,7 @@ export async function createGateway(config: Config, log: Log = createLog(config.
     onProblem: (error) => log.error({ cause: withCause(error) }, 'signing keys not read again'),
   });
   const revoked = openRevokedTokens(config, store, log);
-  const resources = { hashes, users, store, keys, revoked };
+  const resources = { certificates, hashes, users, store, keys, revoked };
   try {
     await keys.load();
   } catch (error) {
@@ -97,6 +114,7 @@ function openRevokedTokens({ tokens, clients }: Config, store: Store, log: Log):
 
 /** What is opened from outside, and has to be closed. */
 interface Resources {
+  readonly certificates: CertificateFiles;
   readonly hashes: HashPool;
   readonly users: UserStores;
   readonly store: Store;
@@ -104,7 +122,8 @@ interface Resources {
   readonly revoked: RevokedTokens;
 }
 
-async function closeAll({ keys, revoked, users, hashes, store }: Resources): Promise<void> {
+async function closeAll({ certificates, keys, revoked, users, hashes, store }: Resources): Promise<void> {
+  certificates.close();
   revoked.close();
   await keys.close();
   await Promise.all([users.close(), hashes.close(), store.close()]);
@@ -131,12 +150,14 @@ export class Gateway {
     this.app = createApp(this.#runtime);
     const { logAccess } = this.#runtime;
     this.#listener = new Listener(config.listen, {
+      tls: tlsOptions(config, resources.certificates.secureContext),
       onRequest: this.app.callback(),
       onUpgrade: createUpgradeListener(this.#runtime),
       onRefused: ({ error, ...refusal }) => {
         logAccess({ ...refusal, status: error.status, error: error.code, cause: error.cause });
       },
     });
+    resources.certificates.watch((context) => this.#listener.useCertificates(context));
     const routes = [
       ...this.#healthRoutes(metrics),
       ...createSessionRoutes(new Sessions(families, resources.store), log),
@@ -179,9 +200,10 @@ function createRuntime(
   config: Config,
   log: Log,
   metrics: Metrics,
-  { hashes, users, store, keys, revoked }: Resources,
+  { certificates, hashes, users, store, keys, revoked }: Resources,
   families: RefreshFamilies,
 ): Runtime {
+  const { tls, client_certificate_header } = config.listen;
   const limits = new LoginLimits(store, config.login_limits);
   const usedAssertions = new UsedOnce(store, 'client-assertion');
   const rateLimits = new RateLimits(store);
@@ -191,11 +213,16 @@ function createRuntime(
   const state = { limits, rateLimits, families, revoked, usedAssertions };
   return {
     trustedProxies: trustedProxies(config.listen.trusted_proxies),
+    clientCertificates: new ClientCertificates({
+      header: client_certificate_header?.toLowerCase(),
+      handshakeVerifies: tls?.client_ca_file !== undefined,
+      authorities: () => certificates.authorities,
+    }),
     logAccess: createAccessLog(log, metrics),
     endpoints: createEndpoints({ config, users, hashes, keys, tokens, ...state, log, metrics }),
     matcher: createMatcher(config.routes),
     guard: new Guard(tokens),
-    upstreams: new Upstreams(config.upstreams),
+    upstreams: new Upstreams(config.upstreams, client_certificate_header ? [client_certificate_header] : []),
     tunnels: new Tunnels(),
   };
 }

@@ -6,11 +6,14 @@ import {
   type ServerResponse,
   STATUS_CODES,
 } from 'node:http';
+import { Server as TlsServer } from 'node:https';
 import { type AddressInfo, Server as NetServer, type Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
+import type { SecureContextOptions } from 'node:tls';
 import type { ListenConfig } from './config/schema.ts';
 import { type ErrorCode, GatewayError } from './errors.ts';
 import { requestId } from './observe/request-id.ts';
+import { createTlsServer, type TlsOptions } from './tls/server.ts';
 
 export type UpgradeListener = (request: IncomingMessage, socket: Duplex, head: Buffer) => void;
 
@@ -25,6 +28,8 @@ export interface Refusal {
 }
 
 export interface ListenerParts {
+  /** For HTTPS; clear text without it. */
+  readonly tls: TlsOptions | undefined;
   readonly onRequest: RequestListener;
   readonly onUpgrade: UpgradeListener;
   readonly onRefused: (refusal: Refusal) => void;
@@ -61,10 +66,10 @@ export class Listener {
   readonly #connections = new WeakMap<Duplex, Connection>();
   #draining = false;
 
-  constructor(config: ListenConfig, { onRequest, onUpgrade, onRefused }: ListenerParts) {
+  constructor(config: ListenConfig, { tls, onRequest, onUpgrade, onRefused }: ListenerParts) {
     this.#onRequest = onRequest;
     this.#onRefused = onRefused;
-    this.#server = createServer({
+    const limits = {
       maxHeaderSize: config.max_header_size,
       headersTimeout: Math.min(config.header_timeout, config.request_timeout),
       requestTimeout: config.request_timeout,
@@ -74,7 +79,8 @@ export class Listener {
       // A request without one is refused like any other, with a body, a log line and an id.
       requireHostHeader: false,
       noDelay: true,
-    });
+    };
+    this.#server = tls ? createTlsServer(limits, tls) : createServer(limits);
     // max_header_size is the bound. Node's own, on their number, drops those behind it unseen: a Content-Length, a second Host.
     this.#server.maxHeadersCount = 0;
     const take: RequestListener = (request, response) => this.#take(request, response);
@@ -87,6 +93,11 @@ export class Listener {
       const code = PARSER_ERRORS[cause.code ?? ''] ?? 'invalid_request';
       this.#endBrokenConnection(socket, new GatewayError(code, { cause }));
     });
+  }
+
+  /** For the connections from now on; those that are open go on. */
+  useCertificates(context: SecureContextOptions): void {
+    if (this.#server instanceof TlsServer) this.#server.setSecureContext(context);
   }
 
   /** @throws NodeJS.ErrnoException such as EADDRINUSE. */

@@ -43,7 +43,8 @@ export function logAccess({ trustedProxies, logAccess }: Runtime): Step {
     state.isEndpoint = false;
     state.sender = senderOf(req, trustedProxies);
     const id = requestId(req.headers['x-request-id']);
-    state.caller = { requestId: id, address: state.sender.address, client: undefined, subject: undefined };
+    const { address } = state.sender;
+    state.caller = { requestId: id, address, certificate: undefined, client: undefined, subject: undefined };
     ctx.set('X-Request-Id', id);
     const closed = new Promise((resolve) => res.once('close', resolve));
     await next();
@@ -94,6 +95,13 @@ export const readHead: Step = (ctx, next) => {
   return next();
 };
 
+export function readCertificate({ clientCertificates }: Runtime): Step {
+  return ({ req, state }, next) => {
+    state.caller.certificate = clientCertificates.of(req, state.sender.isTrustedProxy);
+    return next();
+  };
+}
+
 export function answerEndpoint({ endpoints }: Runtime): Step {
   return async (ctx, next) => {
     const { path } = ctx.state.target;
@@ -117,7 +125,8 @@ export function matchRoute({ matcher }: Runtime): Step {
 export function authorize({ guard }: Runtime): Step {
   return async (ctx, next) => {
     const { state, req } = ctx;
-    const request = { rawHeaders: req.rawHeaders, query: state.target.query };
+    const certificateThumbprint = state.caller.certificate?.thumbprint;
+    const request = { rawHeaders: req.rawHeaders, query: state.target.query, certificateThumbprint };
     state.principal = await guard.authorize(request, state.match.route);
     state.caller.client = state.principal?.clientId;
     state.caller.subject = state.principal?.subject;

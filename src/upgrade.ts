@@ -10,6 +10,7 @@ import type { Match } from './routing/matcher.ts';
 import { readRequestHead } from './routing/request-head.ts';
 import type { Runtime } from './runtime.ts';
 import { CLIENT_CLOSED_REQUEST, ending, exchangeFor } from './steps.ts';
+import type { ClientCertificate } from './tls/client-certificate.ts';
 
 /** The way of a WebSocket upgrade: the steps of app.ts, on a bare socket. What is refused here is answered and closed. */
 export function createUpgradeListener(runtime: Runtime): UpgradeListener {
@@ -26,6 +27,7 @@ class Upgrade {
   readonly #startedAt = performance.now();
   readonly #sender;
   readonly #requestId: string;
+  #certificate: ClientCertificate | undefined;
   #match: Match | undefined;
   #principal: Principal | undefined;
 
@@ -40,7 +42,7 @@ class Upgrade {
 
   /** Leaves its line in the log when the tunnel ends. @throws GatewayError as long as the socket can still be answered. */
   async run(head: Buffer): Promise<void> {
-    const { endpoints, guard, matcher, tunnels, upstreams } = this.#runtime;
+    const { clientCertificates, endpoints, guard, matcher, tunnels, upstreams } = this.#runtime;
     const request = this.#request;
     const { host, target } = readRequestHead(request);
     refuseOtherProtocols(request);
@@ -48,7 +50,10 @@ class Upgrade {
     const match = matcher.match(host, target.path, request.method ?? '');
     this.#match = match;
     if (!match.route.websocket) throw noWebSocketHere();
-    const principal = await guard.authorize({ rawHeaders: request.rawHeaders, query: target.query }, match.route);
+    this.#certificate = clientCertificates.of(request, this.#sender.isTrustedProxy);
+    const certificateThumbprint = this.#certificate?.thumbprint;
+    const guarded = { rawHeaders: request.rawHeaders, query: target.query, certificateThumbprint };
+    const principal = await guard.authorize(guarded, match.route);
     this.#principal = principal;
     const exchange = exchangeFor({ sender: this.#sender, caller: this.#caller(), target, match, principal }, upstreams);
     const opened = await tunnels.open(request, this.#socket, head, exchange);
@@ -75,6 +80,7 @@ class Upgrade {
     return {
       requestId: this.#requestId,
       address: this.#sender.address,
+      certificate: this.#certificate,
       client: this.#principal?.clientId,
       subject: this.#principal?.subject,
     };

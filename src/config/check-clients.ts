@@ -1,5 +1,5 @@
 import type { Check, Locate, Sections } from './check.ts';
-import { checkCredentials } from './check-credentials.ts';
+import { checkCertificates, checkCredentials } from './check-credentials.ts';
 import type { Problem } from './problem.ts';
 import type { ClientConfig } from './schema.ts';
 import { suggestion } from './section.ts';
@@ -7,12 +7,13 @@ import { suggestion } from './section.ts';
 /** Locates within one client. */
 type At = Locate;
 
-export const checkClients: Check = function* ({ clients = [], users }, locate) {
+export const checkClients: Check = function* ({ clients = [], users, listen }, locate) {
   yield* checkIds(clients, locate);
   for (const [index, client] of clients.entries()) {
     const at: At = (path, part) => locate(['clients', index, ...path], part);
     yield* checkCredentials(client, at);
     yield* checkGrants(client, at);
+    if (listen) yield* checkCertificates(client, listen, at);
     yield* checkScopes(client, at);
     yield* checkLifetimes(client, at);
     if (users) yield* checkUsers(client, users, at);

@@ -1,6 +1,6 @@
 import type { Locate } from './check.ts';
 import type { Problem } from './problem.ts';
-import type { ClientConfig } from './schema.ts';
+import type { ClientConfig, ListenConfig } from './schema.ts';
 
 /** What a client can prove itself with, by its method: exactly one of these, where there are any. */
 const CREDENTIALS = {
@@ -9,6 +9,8 @@ const CREDENTIALS = {
   client_secret_post: ['secret_sha256', 'secret_hash', 'secret'],
   client_secret_jwt: ['secret'],
   private_key_jwt: ['jwks', 'jwks_uri'],
+  tls_client_auth: ['tls_subject_dn', 'tls_san_dns', 'tls_san_uri', 'tls_san_ip', 'tls_san_email'],
+  self_signed_tls_client_auth: ['jwks'],
 } as const satisfies Record<ClientConfig['auth'], readonly (keyof ClientConfig)[]>;
 
 type Credential = (typeof CREDENTIALS)[ClientConfig['auth']][number];
@@ -50,4 +52,21 @@ function* checkHmacSecret({ auth, secret }: ClientConfig, at: Locate): Iterable<
   if (Buffer.byteLength(secret) >= MIN_HMAC_SECRET_BYTES) return;
   const message = `\`auth: client_secret_jwt\` needs a secret of ${MIN_HMAC_SECRET_BYTES} bytes or more (RFC 7518 §3.2)`;
   yield { position: at(['secret']), message };
+}
+
+/** A client cannot show a certificate where nobody sees it. */
+export function* checkCertificates(client: ClientConfig, listen: ListenConfig, at: Locate): Iterable<Problem> {
+  const key = client.auth.endsWith('tls_client_auth') ? 'auth' : client.bind_tokens && 'bind_tokens';
+  if (!key) return;
+  const { tls, client_certificate_header: header, client_certificate_ca_file: headerAuthorities } = listen;
+  if (!tls && !header) {
+    const message = 'this needs certificates of clients: `listen` has neither `tls` nor `client_certificate_header`';
+    yield { position: at([key]), message };
+  } else if (client.auth === 'tls_client_auth' && !tls?.client_ca_file && !headerAuthorities) {
+    const file = tls ? 'tls.client_ca_file' : 'client_certificate_ca_file';
+    yield {
+      position: at(['auth']),
+      message: `this needs \`listen.${file}\`: the authorities for certificates of clients`,
+    };
+  }
 }

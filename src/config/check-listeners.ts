@@ -1,5 +1,6 @@
-import type { Check } from './check.ts';
-import type { Position } from './schema.ts';
+import type { Check, Locate } from './check.ts';
+import type { Problem } from './problem.ts';
+import type { ListenConfig, Position } from './schema.ts';
 import { type Endpoint, isLoopback } from './values.ts';
 
 export const checkListeners: Check = function* ({ listen, admin }, locate) {
@@ -8,6 +9,7 @@ export const checkListeners: Check = function* ({ listen, admin }, locate) {
     const message = 'the head of a request is a part of it: `header_timeout` may not exceed `request_timeout`';
     yield { position: locate(['listen', 'header_timeout']), message };
   }
+  if (listen) yield* checkCertificateHeader(listen, locate);
   if (admin && admin.token === '' && !isLoopback(admin.address.host ?? '')) {
     const message = 'an admin address that is not loopback needs a `token`';
     yield { position: locate(['admin', 'address']), message };
@@ -18,6 +20,19 @@ export const checkListeners: Check = function* ({ listen, admin }, locate) {
     yield { position, message: '`listen` and `admin` need an address each' };
   }
 };
+
+function* checkCertificateHeader(listen: ListenConfig, locate: Locate): Iterable<Problem> {
+  const { client_certificate_header: header, client_certificate_ca_file, trusted_proxies } = listen;
+  if (header !== undefined && trusted_proxies.length === 0) {
+    const message = 'whoever sends this header would be believed: name the proxies that may in `trusted_proxies`';
+    yield { position: locate(['listen', 'client_certificate_header']), message };
+  }
+  if (header === undefined && client_certificate_ca_file !== undefined) {
+    const message =
+      'this is for certificates in the `client_certificate_header`; those of connections have `tls.client_ca_file`';
+    yield { position: locate(['listen', 'client_certificate_ca_file'], 'key'), message };
+  }
+}
 
 function overlap(a: Endpoint, b: Endpoint): boolean {
   if (a.port !== b.port || a.port === 0) return false;

@@ -8,6 +8,7 @@ import { checkLoginLimits } from './check-login-limits.ts';
 import { checkRoutes } from './check-routes.ts';
 import { checkSigning } from './check-signing.ts';
 import { checkUpstreams } from './check-upstreams.ts';
+import { checkUsers } from './check-users.ts';
 
 /** What the schema cannot say, a section a check. */
 export const crossChecks: readonly Check[] = [
@@ -17,6 +18,7 @@ export const crossChecks: readonly Check[] = [
   checkIssuers,
   checkEndpoints,
   checkClients,
+  checkUsers,
   checkLoginLimits,
   checkUpstreams,
   checkRoutes,

@@ -2,8 +2,8 @@ import { dirname, resolve } from 'node:path';
 import type { Check, Sections } from './check.ts';
 import { crossChecks } from './cross-checks.ts';
 import { parseSections } from './parse-sections.ts';
-import { ConfigError, inOrder, isWarning, type Problem, samePlace } from './problem.ts';
-import { readText, Unreadable } from './read-text.ts';
+import { ConfigError, inOrder, isWarning, samePlace } from './problem.ts';
+import { readConfiguredFile } from './read-text.ts';
 import type { Config } from './schema.ts';
 import { Source } from './source.ts';
 import { replaceVariables } from './variables.ts';
@@ -18,7 +18,7 @@ const MAX_FILE_BYTES = 10 * 1024 * 1024;
  */
 export function loadConfig(file: string, checks: readonly Check[] = []): Config {
   const directory = resolve(dirname(file));
-  const source = new Source(file, readGatewayFile(file));
+  const source = new Source(file, readConfiguredFile(file, MAX_FILE_BYTES));
   const unresolved = source.replaceTexts((text) => replaceVariables(text, directory));
   const { sections, problems } = parseSections(source);
   const crossing = [...crossChecks, ...checks].flatMap((check) => [...check(sections, source.locate)]);
@@ -27,14 +27,4 @@ export function loadConfig(file: string, checks: readonly Check[] = []): Config 
   const found = [...unresolved, ...others];
   if (!found.every(isWarning)) throw new ConfigError(found);
   return { directory, warnings: inOrder(found), ...(sections as Sections) };
-}
-
-function readGatewayFile(file: string): string {
-  try {
-    return readText(file, MAX_FILE_BYTES);
-  } catch (error) {
-    if (!(error instanceof Unreadable)) throw error;
-    const problem: Problem = { position: { file, line: 1, column: 1 }, message: `cannot read it: ${error.message}` };
-    throw new ConfigError([problem]);
-  }
 }

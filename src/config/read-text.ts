@@ -1,4 +1,5 @@
 import { readFileSync, statSync } from 'node:fs';
+import { ConfigError } from './problem.ts';
 
 /** Why a file cannot be read, as the end of a sentence: `it does not exist`. */
 export class Unreadable extends Error {
@@ -24,6 +25,17 @@ export function readText(path: string, maxBytes: number): string {
     return new TextDecoder('utf-8', { fatal: true }).decode(bytes);
   } catch (cause) {
     throw new Unreadable('it is not UTF-8', { cause });
+  }
+}
+
+/** As `readText`, of a file that the configuration names. @throws ConfigError */
+export function readConfiguredFile(path: string, maxBytes: number): string {
+  try {
+    return readText(path, maxBytes);
+  } catch (error) {
+    if (!(error instanceof Unreadable)) throw error;
+    const position = { file: path, line: 1, column: 1 };
+    throw new ConfigError([{ position, message: `cannot read it: ${error.message}` }]);
   }
 }
 

@@ -2,6 +2,7 @@ import { z } from 'zod';
 import type { Warning } from './problem.ts';
 import { publicJwk } from './public-jwk.ts';
 import { section } from './section.ts';
+import { fileUsers, ldapUsers, moduleUsers, sqlUsers } from './user-store-sections.ts';
 import {
   count,
   duration,
@@ -48,7 +49,8 @@ const endpointPath = z
 /** What operators call their upstreams and user stores; it is read in logs and metrics. */
 const name = z.string().regex(/^[A-Za-z0-9][A-Za-z0-9._-]*$/, 'a name has letters, digits, ., _ and - only');
 
-const headerName = z.string().regex(/^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/, 'expected the name of a header (RFC 9110 §5.6.2)');
+const HEADER_NAME = 'expected the name of a header (RFC 9110 §5.6.2)';
+const headerName = z.string({ error: HEADER_NAME }).regex(/^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/, HEADER_NAME);
 const headerValue = text.regex(/^[\x20-\x7e]*$/, 'a header has visible ASCII characters and spaces only');
 
 /** What `claims` may hold: any tree of YAML; `{user.x}` in its texts reads the verified user. */
@@ -62,6 +64,9 @@ export const listen = section({
       { error: 'expected a list of address ranges' },
     )
     .default([]),
+  tls: section({ certificate_file: text, private_key_file: text, client_ca_file: optional(text) }).optional(),
+  client_certificate_header: optional(headerName),
+  client_certificate_ca_file: optional(text),
   max_header_size: size
     .refine((bytes) => bytes >= 1024 && bytes <= 1024 ** 2, 'expected a size from 1kb to 1mb')
     .prefault('16kb'),
@@ -153,12 +158,20 @@ function isOrigin(text: string): boolean {
 const PASSWORD_HASH =
   /^\$argon2id\$(v=\d+\$)?m=\d+,t=\d+,p=\d+\$[A-Za-z0-9+/]+\$[A-Za-z0-9+/]+$|^\$2[aby]\$\d\d\$[A-Za-z0-9./]{53}$/;
 
+const AUTHENTICATION = [
+  'none',
+  'client_secret_basic',
+  'client_secret_post',
+  'client_secret_jwt',
+  'private_key_jwt',
+  'tls_client_auth',
+  'self_signed_tls_client_auth',
+] as const;
+
 export const client = section({
   id: text.regex(/^[\x21-\x39\x3b-\x7e]+$/, 'a client id is visible ASCII without a colon, so that it fits into Basic'),
   name: optional(text),
-  auth: z.enum(['none', 'client_secret_basic', 'client_secret_post', 'client_secret_jwt', 'private_key_jwt'], {
-    error: 'expected none, client_secret_basic, client_secret_post, client_secret_jwt or private_key_jwt',
-  }),
+  auth: z.enum(AUTHENTICATION, { error: `expected one of ${AUTHENTICATION.join(', ')}` }),
   secret_sha256: optional(
     z
       .string({ error: 'expected the SHA-256 of the secret, in quotes' })
@@ -169,9 +182,15 @@ export const client = section({
   jwks: section({
     keys: z
       .array(publicJwk, { error: 'expected a list of public keys' })
-      .min(1, 'without a key, no assertion can be verified'),
+      .min(1, 'without a key, the client can prove nothing'),
   }).optional(),
   jwks_uri: optional(secureUrl),
+  tls_subject_dn: optional(text),
+  tls_san_dns: optional(text),
+  tls_san_uri: optional(text),
+  tls_san_ip: optional(z.union([z.ipv4(), z.ipv6()], { error: 'expected an IP address' })),
+  tls_san_email: optional(text),
+  bind_tokens: z.enum(['certificate'], { error: 'expected certificate' }).optional(),
   grants: z
     .array(
       z.enum(['password', 'refresh_token', 'client_credentials'], {
@@ -197,8 +216,9 @@ export const client = section({
   rate_limit: optional(rate),
 });
 
-const fileUsers = section({ type: z.literal('file'), path: text });
-const users = z.discriminatedUnion('type', [fileUsers], { error: 'expected a user store with `type: file`' });
+const users = z.discriminatedUnion('type', [fileUsers, sqlUsers, ldapUsers, moduleUsers], {
+  error: 'expected a user store with a `type`: file, sql, ldap or module',
+});
 
 const windowLimit = (failures: number, per: string) =>
   section({ failures: count(1).default(failures), per: positiveDuration.prefault(per) }).prefault({});
@@ -332,6 +352,9 @@ export type TrustedIssuerConfig = z.output<typeof trustedIssuer>;
 export type EndpointsConfig = z.output<typeof endpoints>;
 export type ClientConfig = z.output<typeof client>;
 export type UserStoreConfig = z.output<typeof users>;
+export type SqlUsersConfig = z.output<typeof sqlUsers>;
+export type LdapUsersConfig = z.output<typeof ldapUsers>;
+export type ModuleUsersConfig = z.output<typeof moduleUsers>;
 export type LoginLimitsConfig = z.output<typeof login_limits>;
 export type UpstreamConfig = z.output<typeof upstream>;
 export type RouteConfig = z.output<typeof route> & { readonly at: Position };

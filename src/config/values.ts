@@ -102,7 +102,7 @@ export function url(schemes: readonly string[], { credentials = false, path = tr
       authority !== '' &&
       parsed.hostname !== '' &&
       (credentials || !authority.includes('@')) &&
-      (path || parsed.pathname === '/') &&
+      (path || /^\/?$/.test(parsed.pathname)) &&
       (query || !/[?#]/.test(value))
     );
   }, message);

@@ -6,6 +6,8 @@ export interface GuardedRequest {
   readonly rawHeaders: readonly string[];
   /** The query with its question mark, or nothing. */
   readonly query: string;
+  /** `x5t#S256` of the certificate that the client has shown. */
+  readonly certificateThumbprint: string | undefined;
 }
 
 /** RFC 6750 §2.1: b64token after the scheme, whose name is in any case (RFC 9110 §11.1). */
@@ -18,7 +20,7 @@ const BEARER_SCHEME = /^bearer(?: |$)/i;
  *
  * @throws GatewayError `invalid_request` when a token is sent in more than one way (RFC 6750 §2).
  */
-export function bearerToken(request: GuardedRequest): string | undefined {
+export function bearerToken(request: Pick<GuardedRequest, 'rawHeaders' | 'query'>): string | undefined {
   const authorization = singleHeader(request.rawHeaders, 'authorization');
   if (authorization === undefined || !BEARER_SCHEME.test(authorization)) return undefined;
   if (request.query !== '' && new URLSearchParams(request.query).has('access_token')) {

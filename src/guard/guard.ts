@@ -4,6 +4,7 @@ import type { VerifiedToken } from '../tokens/issuer.ts';
 import type { TokenVerifier } from '../tokens/verify.ts';
 import { bearerToken, type GuardedRequest } from './bearer.ts';
 import { meetsRules } from './claim-rules.ts';
+import { isConfirmed } from './confirmation.ts';
 
 /** Who makes a request, as a verified token tells. */
 export type Principal = VerifiedToken;
@@ -29,6 +30,9 @@ export class Guard {
     // RFC 6750 §3.1: a request without a token is told no error code, only how to authenticate.
     if (token === undefined) throw new GatewayError('unauthorized', challenge(REALM));
     const principal = await this.#verify(token, route);
+    if (!isConfirmed(principal.claims.cnf, request.certificateThumbprint)) {
+      throw invalidToken(new Error('the token is bound to another sender'));
+    }
     if (!hasScopes(principal, route)) throw insufficientScope(route);
     if (!meetsRules(principal.claims, route.require)) throw new GatewayError('access_denied');
     return principal;
@@ -39,7 +43,7 @@ export class Guard {
       return await this.#tokens.verify(token, route);
     } catch (error) {
       if (!(error instanceof GatewayError) || error.code !== 'invalid_token') throw error;
-      throw new GatewayError('invalid_token', { ...challenge('error="invalid_token"', REALM), cause: error.cause });
+      throw invalidToken(error.cause);
     }
   }
 }
@@ -50,6 +54,10 @@ function hasScopes({ scope }: Principal, route: RouteConfig): boolean {
     route.scopes.every((required) => scope.has(required)) &&
     (route.any_scope.length === 0 || route.any_scope.some((sufficient) => scope.has(sufficient)))
   );
+}
+
+function invalidToken(cause: unknown): GatewayError {
+  return new GatewayError('invalid_token', { ...challenge('error="invalid_token"', REALM), cause });
 }
 
 function insufficientScope(route: RouteConfig): GatewayError {

@@ -22,7 +22,7 @@ export async function readClientRequest(
   postOnly(ctx);
   const form = await readForm(ctx);
   const authorization = singleHeader(ctx.req.rawHeaders, 'authorization');
-  const client = await clients.authenticate({ authorization, form }, caller.address);
+  const client = await clients.authenticate({ authorization, form, certificate: caller.certificate }, caller.address);
   caller.client = client.id;
   return { form, client };
 }

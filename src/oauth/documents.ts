@@ -40,6 +40,7 @@ export function createMetadataEndpoint(config: Config, signingKeys: SigningKeys)
       introspection_endpoint_auth_signing_alg_values_supported: signingAlgorithms,
     }),
     scopes_supported: distinct(config.clients.flatMap((client) => client.scopes)),
+    tls_client_certificate_bound_access_tokens: config.clients.some((client) => client.bind_tokens === 'certificate'),
     subject_types_supported: ['public'],
   };
   return (ctx) => {

@@ -33,7 +33,7 @@ async function accessToken(token: string, tokens: TokenVerifier) {
 
 /** Told to the client that it belongs to, and to no other: nobody else has a use for it. */
 async function refreshToken(token: string, client: ClientConfig, families: RefreshFamilies) {
-  const family = await families.inspect(token, client.id);
+  const family = await families.inspect(token, { clientId: client.id });
   return (
     family && {
       client_id: client.id,

@@ -1,6 +1,7 @@
 import type { RefreshFamilies } from '../tokens/refresh-families.ts';
 import type { RevokedTokens } from '../tokens/revoked-tokens.ts';
 import type { TokenVerifier } from '../tokens/verify.ts';
+import { ownerOf } from './binding.ts';
 import type { ClientAuthentication } from './client-authentication/authenticate.ts';
 import { readClientRequest } from './client-request.ts';
 import type { Endpoint } from './endpoint.ts';
@@ -23,7 +24,7 @@ export function createRevocationEndpoint(parts: RevocationParts): Endpoint {
     const { form, client } = await readClientRequest(ctx, caller, parts.clients);
     const token = requiredParameter(form, 'token');
     if (isJwt(token)) await revokeAccessToken(token, client.id, parts);
-    else await parts.families.revoke(token, client.id);
+    else await parts.families.revoke(token, ownerOf(client, caller.certificate));
     ctx.status = 200;
     ctx.body = {};
   };

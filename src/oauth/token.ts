@@ -1,7 +1,8 @@
 import type { ClientConfig } from '../config/schema.ts';
 import { GatewayError } from '../errors.ts';
 import type { RateLimits } from '../limits/rate-limits.ts';
-import type { TokenMint } from '../tokens/mint.ts';
+import type { Confirmation, TokenMint } from '../tokens/mint.ts';
+import { confirmationFor } from './binding.ts';
 import type { ClientAuthentication } from './client-authentication/authenticate.ts';
 import { readClientRequest } from './client-request.ts';
 import type { Endpoint } from './endpoint.ts';
@@ -26,9 +27,11 @@ export function createTokenEndpoint(parts: TokenParts): Endpoint {
     const { form, client } = await readClientRequest(ctx, caller, parts.clients);
     if (client.rate_limit) await parts.rateLimits.take(`client:${client.id}`, client.rate_limit);
     const grant = chooseGrant(form, client, parts.grants);
-    const granted = await grant.authorize({ form, client, address: caller.address, requestId: caller.requestId });
+    const { address, requestId, certificate } = caller;
+    const confirmation = confirmationFor(client, certificate);
+    const granted = await grant.authorize({ form, client, certificate, address, requestId });
     caller.subject = granted.grant.subject;
-    ctx.body = await mintTokens(granted, client, parts);
+    ctx.body = await mintTokens(granted, client, confirmation, parts);
     parts.countIssued({ client: client.id, grant: grant.type });
   };
 }
@@ -42,9 +45,14 @@ function chooseGrant(form: Form, client: ClientConfig, grants: readonly Grant[])
 }
 
 /** RFC 6749 §5.1. `scope` is always told, for the request may have left it to the client's default. */
-async function mintTokens({ grant, refreshToken }: Granted, client: ClientConfig, parts: TokenParts) {
+async function mintTokens(
+  { grant, refreshToken }: Granted,
+  client: ClientConfig,
+  confirmation: Confirmation | undefined,
+  parts: TokenParts,
+) {
   const ttlMs = client.access_token_ttl ?? parts.accessTokenTtlMs;
-  const accessToken = await parts.mint.accessToken(grant, ttlMs);
+  const accessToken = await parts.mint.accessToken(grant, ttlMs, confirmation);
   return {
     access_token: accessToken,
     token_type: 'Bearer',

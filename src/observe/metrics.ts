@@ -31,6 +31,12 @@ export function createMetrics() {
       labelNames: ['client', 'outcome'],
       registers,
     }),
+    refusals: new Counter({
+      name: 'postern_logins_refused_total',
+      help: 'Logins that a user store refused for another reason than the password, by store and reason: disabled, locked, account_expired, password_expired, must_change_password, restricted.',
+      labelNames: ['store', 'reason'],
+      registers,
+    }),
     tokens: new Counter({
       name: 'postern_tokens_issued_total',
       help: 'Access tokens issued, by client and grant.',

@@ -193,10 +193,11 @@ class Forwarding implements Dispatcher.DispatchHandler {
 
 /**
  * Ends the connection so that nobody takes what came for the whole. In HTTP/1.0 a body ends with its connection, so only a
- * reset tells that there was more (RFC 9112 §8); it may cost bytes that were on their way.
+ * reset tells that there was more (RFC 9112 §8); it may cost bytes that were on their way. In TLS the missing close_notify
+ * tells it (RFC 9112 §9.8).
  */
 function cutOff({ httpVersion, socket }: IncomingMessage, response: ServerResponse): void {
-  if (httpVersion === '1.0') socket.resetAndDestroy();
+  if (httpVersion === '1.0' && !('encrypted' in socket)) socket.resetAndDestroy();
   response.destroy();
 }
 

@@ -50,12 +50,14 @@ const OURS = [
 /** The client reads our X-Request-Id: an upstream was told it, and has none of its own to give. */
 const DROPPED_FROM_RESPONSE: ReadonlySet<string> = new Set([...HOP_BY_HOP, 'x-request-id']);
 
-export function headerPolicy(config: UpstreamConfig): HeaderPolicy {
+/** @param neverPassed names of further headers that only the proxy in front of us may say */
+export function headerPolicy(config: UpstreamConfig, neverPassed: readonly string[] = []): HeaderPolicy {
   const identity = Object.entries(config.identity_headers);
+  const ours = [...neverPassed, ...identity.map(([name]) => name)];
   const removed = config.authorization === 'remove' ? ['authorization'] : [];
   return {
     host: config.host,
-    dropped: new Set([...HOP_BY_HOP, ...OURS, ...removed, ...identity.map(([name]) => spelling(name))]),
+    dropped: new Set([...HOP_BY_HOP, ...OURS, ...removed, ...ours.map(spelling)]),
     identity: identity.map(([name, text]) => [name, identityTemplate(text)]),
   };
 }

@@ -10,8 +10,11 @@ const MOST_CONNECTIONS = 4096;
 export class Upstreams {
   readonly #byName: ReadonlyMap<string, Upstream>;
 
-  constructor(config: Config['upstreams']) {
-    this.#byName = new Map(Object.entries(config).map(([name, upstream]) => [name, new Upstream(name, upstream)]));
+  /** @param neverPassed names of headers of the client's that no upstream gets */
+  constructor(config: Config['upstreams'], neverPassed: readonly string[] = []) {
+    this.#byName = new Map(
+      Object.entries(config).map(([name, upstream]) => [name, new Upstream(name, upstream, neverPassed)]),
+    );
   }
 
   /** @throws RangeError for a name that the configuration does not have, which its check rules out. */
@@ -44,10 +47,10 @@ export class Upstream {
   readonly targets: readonly UpstreamTarget[];
   #turn = 0;
 
-  constructor(name: string, config: UpstreamConfig) {
+  constructor(name: string, config: UpstreamConfig, neverPassed: readonly string[]) {
     this.name = name;
     this.config = config;
-    this.headers = headerPolicy(config);
+    this.headers = headerPolicy(config, neverPassed);
     this.targets = config.targets.map((url) => new UpstreamTarget(new URL(url), config));
   }
 

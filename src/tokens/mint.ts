@@ -24,6 +24,12 @@ export interface Login {
   readonly sessionId: string | undefined;
 }
 
+/** The `cnf` claim (RFC 7800 §3.1): what the sender of a token has to show beside it. */
+export interface Confirmation {
+  /** The thumbprint of its certificate (RFC 8705 §3.1). */
+  readonly 'x5t#S256': string;
+}
+
 export class TokenMint {
   readonly #config: TokensConfig;
   readonly #audience: string | string[];
@@ -40,7 +46,7 @@ export class TokenMint {
    * A JWT access token with the claims of RFC 9068 §2.2 and the mapped ones, good for `ttlMs`. It is for all audiences
    * that routes expect of our tokens.
    */
-  accessToken(grant: TokenGrant, ttlMs: number): Promise<string> {
+  accessToken(grant: TokenGrant, ttlMs: number, confirmation?: Confirmation): Promise<string> {
     const { login } = grant;
     const mapped = fillTemplates(this.#config.claims as Record<string, Template>, login?.attributes);
     const claims = {
@@ -51,6 +57,7 @@ export class TokenMint {
       ...(login && { auth_time: login.authTime }),
       ...(login?.sessionId && { sid: login.sessionId }),
       jti: randomUUID(),
+      ...(confirmation && { cnf: confirmation }),
     };
     return this.#sign(claims, { typ: 'at+jwt', audience: this.#audience, ttlMs });
   }

@@ -15,9 +15,15 @@ import {
 import type { RevokedTokens } from './revoked-tokens.ts';
 import { SessionIndex } from './session-index.ts';
 
-/** What a login granted, and what each refresh of it may grant again. */
-export interface FamilyGrant {
+/** Who may use the tokens of a family, and end it. */
+export interface FamilyOwner {
   readonly clientId: string;
+  /** The thumbprint of the one certificate that they have to come with; undefined for any and none. */
+  readonly certificate?: string;
+}
+
+/** What a login granted, and what each refresh of it may grant again. */
+export interface FamilyGrant extends FamilyOwner {
   readonly user: {
     /** The name of the user store that knows them. */
     readonly store: string;
@@ -55,9 +61,7 @@ export interface Family {
 /** Lifetimes in milliseconds. `max_ttl` is fixed when a family starts; the rest holds as it is configured now. */
 export type RefreshPolicy = ClientConfig['refresh'];
 
-export interface RefreshRequest {
-  /** The client that was authenticated, or that says who it is if it is a public one. */
-  readonly clientId: string;
+export interface RefreshRequest extends FamilyOwner {
   /** What it asks for; undefined for all that the family has. */
   readonly scope?: readonly string[] | undefined;
 }
@@ -84,7 +88,7 @@ export class RefreshFamilies {
     const sessionId = sessionIdOf(token);
     await this.#store.run(START, keysOf(sessionId), [
       JSON.stringify(grant),
-      grant.clientId,
+      ownerKey(grant),
       grant.scope.join(' '),
       token.generation,
       secretHash(token),
@@ -114,7 +118,7 @@ export class RefreshFamilies {
     const sessionId = sessionIdOf(token);
     const successor = successorOf(token);
     const [outcome, grant, sealed] = await this.#store.run(USE, keysOf(sessionId), [
-      request.clientId,
+      ownerKey(request),
       request.scope?.join(' ') ?? '',
       token.generation,
       secretHash(token),
@@ -131,21 +135,21 @@ export class RefreshFamilies {
     throw refusal(outcome);
   }
 
-  /** Ends the token's family if it is this client's. An unknown token is as good as revoked (RFC 7009 §2.2). */
-  async revoke(presented: string, clientId: string): Promise<void> {
-    const found = await this.#find(presented, clientId);
+  /** Ends the token's family if it is this owner's. An unknown token is as good as revoked (RFC 7009 §2.2). */
+  async revoke(presented: string, owner: FamilyOwner): Promise<void> {
+    const found = await this.#find(presented, owner);
     if (found) await this.end(found.family.sessionId);
   }
 
-  /** The family of this client's present token; undefined for any other text. Changes nothing. */
-  async inspect(presented: string, clientId: string): Promise<Family | undefined> {
-    const found = await this.#find(presented, clientId);
+  /** The family of this owner's present token; undefined for any other text. Changes nothing. */
+  async inspect(presented: string, owner: FamilyOwner): Promise<Family | undefined> {
+    const found = await this.#find(presented, owner);
     return found?.age === 0 ? found.family : undefined;
   }
 
   /** The family of a token that `use` may take: the present one, or its predecessor in its grace. Changes nothing. */
-  async peek(presented: string, clientId: string): Promise<Family | undefined> {
-    const found = await this.#find(presented, clientId);
+  async peek(presented: string, owner: FamilyOwner): Promise<Family | undefined> {
+    const found = await this.#find(presented, owner);
     return found && found.age <= 1 ? found.family : undefined;
   }
 
@@ -160,11 +164,11 @@ export class RefreshFamilies {
     return (await this.#store.run(END, keysOf(sessionId))) === 1;
   }
 
-  /** The family that this client's token belongs to, and how many generations ago the token was its present one. */
-  async #find(presented: string, clientId: string): Promise<{ family: Family; age: number } | undefined> {
+  /** The family that this owner's token belongs to, and how many generations ago the token was its present one. */
+  async #find(presented: string, owner: FamilyOwner): Promise<{ family: Family; age: number } | undefined> {
     const token = parseRefreshToken(presented);
     const stored = token && (await this.#read(sessionIdOf(token)));
-    if (!stored || stored.family.grant.clientId !== clientId) return undefined;
+    if (!stored || ownerKey(stored.family.grant) !== ownerKey(owner)) return undefined;
     const age = stored.generation - token.generation;
     // The secrets of older generations are not kept: that the family is known is proof enough.
     if (age > 1 || secretHash(token) === stored.secretHashes[age]) return { family: stored.family, age };
@@ -181,6 +185,11 @@ export class RefreshFamilies {
   }
 }
 
+/** What the scripts compare as the client's id, which has no blanks itself. */
+function ownerKey({ clientId, certificate }: FamilyOwner): string {
+  return certificate === undefined ? clientId : `${clientId} ${certificate}`;
+}
+
 function keysOf(sessionId: string): readonly string[] {
   return [`refresh:${sessionId}`];
 }
@@ -188,7 +197,7 @@ function keysOf(sessionId: string): readonly string[] {
 const REASONS = {
   malformed: 'the refresh token is malformed',
   unknown: 'the refresh token is unknown or has expired',
-  foreign: 'the refresh token belongs to another client',
+  foreign: 'the refresh token belongs to another client, or to another certificate',
   reused: 'the refresh token was used before: its family is revoked',
   wider: 'the requested scope exceeds what was granted at login',
 } as const;

@@ -1,10 +1,9 @@
-import { createHmac, randomBytes } from 'node:crypto';
 import { stat } from 'node:fs/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { ConfigError } from '../config/problem.ts';
-import { readText, Unreadable } from '../config/read-text.ts';
-import { DECOY_HASH } from './password-hash/argon2.ts';
-import type { HashVerifier } from './password-hash/hash-pool.ts';
+import { versionOf } from '../config/file-version.ts';
+import { readConfiguredFile } from '../config/read-text.ts';
+import { chooseDecoy } from './decoy.ts';
+import type { PasswordChecker, StoredPassword } from './password-hash/password-checker.ts';
 import type { User, UserStore, Verdict } from './user-store.ts';
 import { type FileUser, parseUsersFile } from './users-file/parse.ts';
 
@@ -12,7 +11,6 @@ const CHECK_EVERY_MS = 250;
 /** A file that was written to more recently may be half written, and its next version may bear the same time. */
 const SETTLE_MS = 50;
 const MAX_FILE_BYTES = 16 * 1024 ** 2;
-const DECOY_KEY = randomBytes(32);
 
 /**
  * Users of a users.yaml or an Apache htpasswd file. Before it is used, the file is looked at (at most every 250 ms) and
@@ -21,25 +19,29 @@ const DECOY_KEY = randomBytes(32);
  */
 export class FileUserStore implements UserStore {
   readonly #path: string;
-  readonly #hashes: HashVerifier;
+  readonly #passwords: PasswordChecker;
   readonly #onProblem: (error: Error) => void;
   #users: ReadonlyMap<string, FileUser> = new Map();
-  /** The hashes of all users, for `decoy` to choose from. */
-  #decoys: readonly string[] = [];
+  /** The passwords of all users, for `decoy` to choose from. */
+  #decoys: readonly StoredPassword[] = [];
   /** The version that was last read, good or not. */
   #version = '';
   #checkedAtMs = 0;
   #checking: Promise<void> | undefined;
 
-  private constructor(path: string, hashes: HashVerifier, onProblem: (error: Error) => void) {
+  private constructor(path: string, passwords: PasswordChecker, onProblem: (error: Error) => void) {
     this.#path = path;
-    this.#hashes = hashes;
+    this.#passwords = passwords;
     this.#onProblem = onProblem;
   }
 
   /** @throws ConfigError when the file cannot be read or has problems. */
-  static async open(path: string, hashes: HashVerifier, onProblem: (error: Error) => void): Promise<FileUserStore> {
-    const store = new FileUserStore(path, hashes, onProblem);
+  static async open(
+    path: string,
+    passwords: PasswordChecker,
+    onProblem: (error: Error) => void,
+  ): Promise<FileUserStore> {
+    const store = new FileUserStore(path, passwords, onProblem);
     await store.#read();
     store.#checkedAtMs = performance.now();
     return store;
@@ -48,8 +50,9 @@ export class FileUserStore implements UserStore {
   async verify(username: string, password: string): Promise<Verdict> {
     const known = await this.#find(username);
     if (!known) return { outcome: 'unknown' };
-    const right = await this.#hashes.verify(password, known.password_hash);
-    return right && !known.disabled ? { outcome: 'accepted', user: known.user } : { outcome: 'rejected' };
+    const right = await this.#passwords.verify(password, known.password);
+    if (known.disabled) return { outcome: 'rejected', reason: 'disabled' };
+    return right ? { outcome: 'accepted', user: known.user } : { outcome: 'rejected' };
   }
 
   async lookup(username: string): Promise<User | undefined> {
@@ -57,13 +60,8 @@ export class FileUserStore implements UserStore {
     return known?.disabled ? undefined : known?.user;
   }
 
-  /**
-   * Checks against the hash of some user of this file, the same one for a username each time, so that the file's mix of
-   * schemes and costs is found among unknown usernames too. The key keeps others from computing which one.
-   */
   async decoy(username: string, password: string): Promise<void> {
-    const chosen = createHmac('sha256', DECOY_KEY).update(username).digest().readUInt32BE() % this.#decoys.length;
-    await this.#hashes.verify(password, this.#decoys[chosen] ?? DECOY_HASH);
+    await this.#passwords.verify(password, chooseDecoy(username, this.#decoys));
   }
 
   async close(): Promise<void> {}
@@ -87,8 +85,9 @@ export class FileUserStore implements UserStore {
   async #read(): Promise<void> {
     await settled(this.#path);
     this.#version = await versionOf(this.#path);
-    this.#users = parseUsersFile(readUsersFile(this.#path), this.#path);
-    this.#decoys = Array.from(this.#users.values(), ({ password_hash }) => password_hash);
+    const text = readConfiguredFile(this.#path, MAX_FILE_BYTES);
+    this.#users = parseUsersFile(text, this.#path, (stored) => this.#passwords.problem(stored));
+    this.#decoys = Array.from(this.#users.values(), ({ password }) => password);
   }
 }
 
@@ -99,25 +98,4 @@ async function settled(path: string): Promise<void> {
     () => SETTLE_MS,
   );
   if (ageMs >= 0 && ageMs < SETTLE_MS) await sleep(SETTLE_MS - ageMs);
-}
-
-/** Differs when the file does; ctime sees one that was put in place with its old times. A file that is gone is a version too. */
-async function versionOf(path: string): Promise<string> {
-  try {
-    const { ino, size, mtimeNs, ctimeNs } = await stat(path, { bigint: true });
-    return [ino, size, mtimeNs, ctimeNs].join(' ');
-  } catch (error) {
-    return String(error);
-  }
-}
-
-function readUsersFile(path: string): string {
-  try {
-    return readText(path, MAX_FILE_BYTES);
-  } catch (error) {
-    if (!(error instanceof Unreadable)) throw error;
-    throw new ConfigError([
-      { position: { file: path, line: 1, column: 1 }, message: `cannot read it: ${error.message}` },
-    ]);
-  }
 }

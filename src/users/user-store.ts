@@ -7,18 +7,33 @@ export interface User {
   readonly attributes: Readonly<Record<string, unknown>>;
 }
 
+/** Why a user who exists is refused, where that is not the password. For log and metrics; a caller never learns it. */
+export const REJECTION_REASONS = [
+  'disabled',
+  'locked',
+  'account_expired',
+  'password_expired',
+  'must_change_password',
+  /** Not at this time, or not from here. */
+  'restricted',
+] as const;
+export type RejectionReason = (typeof REJECTION_REASONS)[number];
+
 export type Verdict =
   | { readonly outcome: 'accepted'; readonly user: User }
   /** The store knows the user and refuses: wrong password, or disabled. */
-  | { readonly outcome: 'rejected' }
+  | { readonly outcome: 'rejected'; readonly reason?: RejectionReason | undefined }
   /** The store does not know the user; the next one may. */
   | { readonly outcome: 'unknown' };
 
 /** One kind of legacy user store. An outage is thrown (`temporarily_unavailable`), never a verdict. */
 export interface UserStore {
   verify(username: string, password: string): Promise<Verdict>;
-  /** The user as the store has it now; undefined when it is gone or disabled. */
-  lookup(username: string): Promise<User | undefined>;
+  /**
+   * The user as the store has it now; undefined when it is gone or disabled. Left out where nobody but the user can be
+   * asked about: such a user stays as it was at the login.
+   */
+  lookup?(username: string): Promise<User | undefined>;
   /** Costs what `verify` costs for a user that exists, so that time does not tell who does. */
   decoy(username: string, password: string): Promise<void>;
   close(): Promise<void>;

@@ -1,29 +1,52 @@
-import { isAbsolute, join } from 'node:path';
+import { resolve } from 'node:path';
 import { ConfigError, type Problem } from '../config/problem.ts';
-import type { Config, UserStoreConfig } from '../config/schema.ts';
+import { readConfiguredFile } from '../config/read-text.ts';
+import type { Config, LdapUsersConfig, SqlUsersConfig, UserStoreConfig } from '../config/schema.ts';
+import { GatewayError } from '../errors.ts';
 import { isPlausiblePassword, isPlausibleUsername } from './credentials.ts';
 import { FileUserStore } from './file.ts';
+import { ModuleUserStore } from './module.ts';
 import type { HashVerifier } from './password-hash/hash-pool.ts';
+import { PasswordChecker } from './password-hash/password-checker.ts';
+import { type Database, SqlUserStore } from './sql/sql.ts';
 import type { User, UserStore, Verdict } from './user-store.ts';
+
+const MAX_CA_BYTES = 1024 ** 2;
 
 /** A verdict, and the name of the store that gave it; none gave `unknown`. */
 export type LoginVerdict =
   | (Exclude<Verdict, { outcome: 'unknown' }> & { readonly store: string })
   | { readonly outcome: 'unknown'; readonly store?: undefined };
 
+/** How a store stands among the others. */
+export type SearchPolicy = Pick<UserStoreConfig, 'optional' | 'continue_on_reject'>;
+
+/** Is told what goes wrong where a login goes on nevertheless. */
+export type Warn = (problem: string, details: { readonly store: string; readonly cause: string }) => void;
+
 /** The user stores of a gateway, in the order in which they are tried. */
 export class UserStores {
   readonly #stores: ReadonlyMap<string, UserStore>;
+  readonly #policies: Readonly<Record<string, SearchPolicy>>;
+  readonly #warn: Warn;
 
-  constructor(stores: ReadonlyMap<string, UserStore>) {
+  constructor(
+    stores: ReadonlyMap<string, UserStore>,
+    policies: Readonly<Record<string, SearchPolicy>> = {},
+    warn: Warn = () => {},
+  ) {
     this.#stores = stores;
+    this.#policies = policies;
+    this.#warn = warn;
   }
 
   /**
-   * The first store that knows the user decides: whom it refuses is not tried in the next. `names` are the stores to
-   * try, in order; all by default. An unknown user costs what one check does.
+   * The first store that knows the user decides: whom it refuses is not tried in the next, unless it says
+   * `continue_on_reject`. `names` are the stores to try, in order; all by default. An unknown user costs what one check
+   * does.
    *
-   * @throws GatewayError `temporarily_unavailable` when a store is out before one has decided.
+   * @throws GatewayError `temporarily_unavailable` when a store is out before one has decided. One that is `optional`
+   * does not stop the search, but where nobody else decides, nobody has.
    */
   async verify(
     username: string,
@@ -32,21 +55,42 @@ export class UserStores {
   ): Promise<LoginVerdict> {
     const stores = names.map((name) => ({ name, store: this.#store(name) }));
     const plausible = isPlausibleUsername(username) && isPlausiblePassword(password);
-    for (const { name, store } of plausible ? stores : []) {
-      const verdict = await store.verify(username, password);
-      if (verdict.outcome !== 'unknown') return { ...verdict, store: name };
-    }
+    const decision = plausible ? await this.#search(username, password, stores) : undefined;
+    if (decision) return decision;
     await stores.at(-1)?.store.decoy(username, password);
     return { outcome: 'unknown' };
   }
 
-  /** The user as the store has it now; undefined when it is gone or disabled, or the store is no longer configured. */
-  async lookup(storeName: string, username: string): Promise<User | undefined> {
-    return this.#stores.get(storeName)?.lookup(username);
+  /**
+   * The user as the store has it now; undefined when it is gone or disabled, or the store is no longer configured. A
+   * store that cannot be asked gives back the user as it was at the login.
+   */
+  async lookup(storeName: string, user: User): Promise<User | undefined> {
+    const store = this.#stores.get(storeName);
+    return store?.lookup ? store.lookup(user.username) : store && user;
   }
 
   async close(): Promise<void> {
     await Promise.all(Array.from(this.#stores.values(), (store) => store.close()));
+  }
+
+  async #search(username: string, password: string, stores: readonly NamedStore[]): Promise<LoginVerdict | undefined> {
+    let refusal: LoginVerdict | undefined;
+    const outages: unknown[] = [];
+    for (const { name, store } of stores) {
+      const policy = this.#policies[name];
+      const verdict = await store.verify(username, password).catch((error: unknown) => {
+        if (!policy?.optional) throw error;
+        this.#warn('user store passed over', { store: name, cause: causeOf(error) });
+        outages.push(error);
+      });
+      if (!verdict || verdict.outcome === 'unknown') continue;
+      const decision = { ...verdict, store: name };
+      if (verdict.outcome === 'accepted' || !policy?.continue_on_reject) return decision;
+      refusal ??= decision;
+    }
+    if (outages.length > 0) throw outages[0];
+    return refusal;
   }
 
   #store(name: string): UserStore {
@@ -56,25 +100,59 @@ export class UserStores {
   }
 }
 
-/** What opening a store may need besides its own section. */
-interface Surroundings {
-  /** Relative paths start here. */
-  readonly directory: string;
-  readonly hashes: HashVerifier;
-  /** Is told what goes wrong later, where the store goes on with what it has. */
-  readonly onProblem: (error: Error) => void;
+interface NamedStore {
+  readonly name: string;
+  readonly store: UserStore;
 }
 
-type Opener = (config: UserStoreConfig, surroundings: Surroundings) => Promise<UserStore>;
+/** What opening a store may need besides its own section. */
+interface Surroundings {
+  /** Where a path of the configuration leads. */
+  readonly pathOf: (path: string) => string;
+  readonly hashes: HashVerifier;
+  readonly warn: (problem: string, error: unknown) => void;
+}
 
-/** Every kind of user store, by its `type`. */
-const openers: Readonly<Record<UserStoreConfig['type'], Opener>> = {
-  file: ({ path }, { directory, hashes, onProblem }) =>
-    FileUserStore.open(isAbsolute(path) ? path : join(directory, path), hashes, onProblem),
-};
+/** Every kind of user store, by its `type`. What talks to a server comes with its driver, only if it is configured. */
+async function openStore(config: UserStoreConfig, { pathOf, hashes, warn }: Surroundings): Promise<UserStore> {
+  switch (config.type) {
+    case 'file':
+      return FileUserStore.open(pathOf(config.path), new PasswordChecker(hashes, config), (error) =>
+        warn('users file not read again', error),
+      );
+    case 'sql':
+      return new SqlUserStore(
+        await openDatabase(config, readCa(config, pathOf)),
+        new PasswordChecker(hashes, config),
+        config,
+      );
+    case 'ldap': {
+      const { LdapUserStore } = await import('./ldap/ldap.ts');
+      const onPassedOver = (url: string, error: unknown) => warn(`LDAP server ${url} passed over`, error);
+      return new LdapUserStore(config, readCa(config, pathOf), onPassedOver);
+    }
+    case 'module':
+      return ModuleUserStore.open(pathOf(config.path), config);
+  }
+}
+
+async function openDatabase(config: SqlUsersConfig, ca: string | undefined): Promise<Database> {
+  if (config.url.startsWith('postgres')) {
+    const { PostgresDatabase } = await import('./sql/postgres.ts');
+    return new PostgresDatabase(config, ca);
+  }
+  const { MysqlDatabase } = await import('./sql/mysql.ts');
+  return new MysqlDatabase(config, ca);
+}
+
+/** The certificates of `tls.ca_file`; undefined for those that Node trusts. */
+function readCa({ tls }: SqlUsersConfig | LdapUsersConfig, pathOf: Surroundings['pathOf']): string | undefined {
+  return tls?.ca_file === undefined ? undefined : readConfiguredFile(pathOf(tls.ca_file), MAX_CA_BYTES);
+}
 
 /**
- * Opens all stores. When some cannot be opened, the others are closed again.
+ * Opens all stores. When some cannot be opened, the others are closed again. Servers are not asked yet: one that is out
+ * is no bad configuration.
  *
  * @throws ConfigError with the problems of all of them.
  */
@@ -82,21 +160,31 @@ export async function openUserStores(
   config: Config['users'],
   directory: string,
   hashes: HashVerifier,
-  onProblem: (error: Error) => void,
+  warn: Warn,
 ): Promise<UserStores> {
   const stores = new Map<string, UserStore>();
   const failures: unknown[] = [];
   for (const [name, section] of Object.entries(config)) {
-    const opening = openers[section.type](section, { directory, hashes, onProblem });
+    const opening = openStore(section, {
+      pathOf: (path) => resolve(directory, path),
+      hashes,
+      warn: (problem, error) => warn(problem, { store: name, cause: causeOf(error) }),
+    });
     await opening.then(
       (store) => stores.set(name, store),
       (error) => failures.push(error),
     );
   }
-  const opened = new UserStores(stores);
+  const opened = new UserStores(stores, config, warn);
   if (failures.length === 0) return opened;
   await opened.close();
   throw failures.find((failure) => !(failure instanceof ConfigError)) ?? new ConfigError(failures.flatMap(problemsOf));
+}
+
+/** What the log is told: the cause of an outage, not the outage. */
+function causeOf(error: unknown): string {
+  const cause = error instanceof GatewayError ? error.cause : error;
+  return cause instanceof Error ? cause.message : String(cause);
 }
 
 function problemsOf(failure: unknown): readonly Problem[] {

@@ -13,6 +13,9 @@ const DAY = 24 * HOUR;
 const defaults: readonly [key: string, value: unknown][] = [
   ['listen.address', { host: '127.0.0.1', port: 8080 }],
   ['listen.trusted_proxies', []],
+  ['listen.tls', undefined],
+  ['listen.client_certificate_header', undefined],
+  ['listen.client_certificate_ca_file', undefined],
   ['listen.max_header_size', 16 * 1024],
   ['listen.header_timeout', 10 * SECOND],
   ['listen.request_timeout', 60 * SECOND],
@@ -44,6 +47,12 @@ const defaults: readonly [key: string, value: unknown][] = [
   ['clients.0.secret', undefined],
   ['clients.0.jwks', undefined],
   ['clients.0.jwks_uri', undefined],
+  ['clients.0.tls_subject_dn', undefined],
+  ['clients.0.tls_san_dns', undefined],
+  ['clients.0.tls_san_uri', undefined],
+  ['clients.0.tls_san_ip', undefined],
+  ['clients.0.tls_san_email', undefined],
+  ['clients.0.bind_tokens', undefined],
   ['clients.0.default_scopes', []],
   ['clients.0.id_token', false],
   ['clients.0.access_token_ttl', undefined],
@@ -53,6 +62,10 @@ const defaults: readonly [key: string, value: unknown][] = [
   ['clients.0.refresh.retry_grace', 5 * SECOND],
   ['clients.0.users', undefined],
   ['clients.0.rate_limit', undefined],
+  ['users.staff.hash', undefined],
+  ['users.staff.unicode', 'raw'],
+  ['users.staff.optional', false],
+  ['users.staff.continue_on_reject', false],
   ['login_limits.user_and_address.failures', 5],
   ['login_limits.user_and_address.lock', MINUTE],
   ['login_limits.user_and_address.max_lock', 15 * MINUTE],
@@ -95,7 +108,14 @@ for (const [key, value] of defaults) {
 
 /** What the minimal file itself says. */
 const GIVEN = ['tokens.issuer', 'tokens.audience', 'clients.0.id', 'clients.0.auth', 'clients.0.grants']
-  .concat(['clients.0.scopes', 'users.staff', 'upstreams.travel.targets', 'routes.0.path', 'routes.0.upstream'])
+  .concat([
+    'clients.0.scopes',
+    'users.staff.type',
+    'users.staff.path',
+    'upstreams.travel.targets',
+    'routes.0.path',
+    'routes.0.upstream',
+  ])
   .concat(['routes.0.at', 'directory', 'warnings']);
 
 test('the table has every default', () => {

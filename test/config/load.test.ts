@@ -129,7 +129,7 @@ test('checks of the caller see the sound sections and locate their problems, whi
     .map((line) => line.slice(file.length + 1));
   assert.deepEqual(lines, [
     '1:1: a default',
-    '4:22: expected none, client_secret_basic, client_secret_post, client_secret_jwt or private_key_jwt',
+    '4:22: expected one of none, client_secret_basic, client_secret_post, client_secret_jwt, private_key_jwt, tls_client_auth, self_signed_tls_client_auth',
     '6:3: a key',
     '6:3: nothing',
     '6:30: a path',

@@ -31,6 +31,7 @@ describe('metadata', () => {
           revocation_endpoint_auth_methods_supported: ['client_secret_basic'],
           introspection_endpoint_auth_methods_supported: ['client_secret_basic'],
           scopes_supported: ['read', 'write'],
+          tls_client_certificate_bound_access_tokens: false,
           subject_types_supported: ['public'],
           id_token_signing_alg_values_supported: ['RS256'],
         },

@@ -77,13 +77,14 @@ export async function startGateway(
   const log = createLog({ level: 'info', format: 'json' }, { write: (line) => records.push(JSON.parse(line)) });
   const gateway = await createGateway(adjust(readConfig(join(directory, 'gateway.yaml'))), log);
   const { address, adminAddress } = await gateway.listen();
+  const scheme = isMapping(settings.listen) && 'tls' in settings.listen ? 'https' : 'http';
   let stopped: Promise<void> | undefined;
   const stop = () => {
     stopped ??= gateway.close().finally(() => rmSync(directory, { recursive: true }));
     return stopped;
   };
   test.after(stop);
-  return { gateway, url: origin(address), adminUrl: origin(adminAddress), directory, records, stop };
+  return { gateway, url: origin(address, scheme), adminUrl: origin(adminAddress), directory, records, stop };
 }
 
 /** Writes gateway.yaml and users.yaml into a new folder, and says which. */
@@ -147,8 +148,8 @@ export async function startUpstream(test: TestContext, answer?: RequestListener)
   return { url: origin(server.address() as AddressInfo), seen, server };
 }
 
-function origin({ address, port }: AddressInfo): string {
-  return `http://${address}:${port}`;
+function origin({ address, port }: AddressInfo, scheme = 'http'): string {
+  return `${scheme}://${address}:${port}`;
 }
 
 export interface TokenAnswer {

@@ -209,7 +209,7 @@ for (const { name, open } of stores) {
         const bad = make(good);
         assert.notEqual(bad, good);
         await assertRefused(bad, WITHOUT_GRACE);
-        await families.revoke(bad, 'travel');
+        await families.revoke(bad, OURS);
         await assertGood(good);
       });
     }
@@ -218,17 +218,17 @@ for (const { name, open } of stores) {
       for (const age of [0, 1, 2]) {
         const tokens = [await start(GRANT, WITH_GRACE)];
         for (let use = 0; use < 3; use += 1) tokens.push(await useOnce(tokens.at(-1) ?? ''));
-        await families.revoke(tokens.at(-1 - age) ?? '', 'travel');
+        await families.revoke(tokens.at(-1 - age) ?? '', OURS);
         await assertRefused(tokens.at(-1) ?? '');
       }
     });
 
     it("revoking another client's token, or one that is revoked, changes nothing and is no error", async () => {
       const token = await start(GRANT, WITH_GRACE);
-      await families.revoke(token, 'other');
+      await families.revoke(token, { clientId: 'other' });
       await assertGood(token);
-      await families.revoke(token, 'travel');
-      await families.revoke(token, 'travel');
+      await families.revoke(token, OURS);
+      await families.revoke(token, OURS);
     });
   });
 }

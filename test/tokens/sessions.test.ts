@@ -97,7 +97,7 @@ for (const { name, open } of stores) {
       Buffer.from(sessionId, 'base64url').copy(bytes);
       bytes.writeUInt32BE(0, 16);
       const forged = bytes.toString('base64url');
-      await families.revoke(forged, 'web');
+      await families.revoke(forged, { clientId: 'web' });
       assert.ok(await families.use(token, { clientId: 'web' }, POLICY));
     });
   });

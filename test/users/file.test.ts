@@ -6,9 +6,11 @@ import { after, before, describe, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { hashSync as argon2Hash } from '@node-rs/argon2';
 import { hashSync as bcryptHash } from '@node-rs/bcrypt';
+import { passwords } from '../../src/config/passwords.ts';
 import { ConfigError } from '../../src/config/problem.ts';
 import { FileUserStore } from '../../src/users/file.ts';
-import { HashPool, type HashVerifier } from '../../src/users/password-hash/hash-pool.ts';
+import { HashPool } from '../../src/users/password-hash/hash-pool.ts';
+import { PasswordChecker } from '../../src/users/password-hash/password-checker.ts';
 import { PEOPLE, userStoreContract } from './user-store.contract.ts';
 
 let directory: string;
@@ -20,16 +22,16 @@ after(() => rm(directory, { recursive: true }));
 const pool = new HashPool({ concurrent_checks: 1, queue: 16 });
 after(() => pool.close());
 
+const checker = new PasswordChecker(pool, { unicode: 'raw' });
+
 /** Checks for real, and keeps which hashes were checked. */
-function recorder(): HashVerifier & { readonly checked: string[] } {
+function recorder(): { readonly passwords: PasswordChecker; readonly checked: string[] } {
   const checked: string[] = [];
-  return {
-    checked,
-    verify: (password, hash) => {
-      checked.push(hash);
-      return pool.verify(password, hash);
-    },
+  const verify = (password: string, hash: string) => {
+    checked.push(hash);
+    return pool.verify(password, hash);
   };
+  return { checked, passwords: new PasswordChecker({ verify }, { unicode: 'raw' }) };
 }
 
 const ignore = (): void => {};
@@ -58,18 +60,38 @@ async function write(name: string, text: string | Buffer): Promise<string> {
 }
 
 userStoreContract('a users.yaml', async () =>
-  FileUserStore.open(await write('contract.yaml', usersYaml(PEOPLE)), pool, ignore),
+  FileUserStore.open(await write('contract.yaml', usersYaml(PEOPLE)), checker, ignore),
 );
 userStoreContract('an htpasswd file', async () =>
-  FileUserStore.open(await write('contract.htpasswd', htpasswd(PEOPLE)), pool, ignore),
+  FileUserStore.open(await write('contract.htpasswd', htpasswd(PEOPLE)), checker, ignore),
 );
+
+describe('digests with a salt, as `hash` says', () => {
+  const digests = new PasswordChecker(pool, { hash: passwords.hash.parse('md5("{salt}{password}")'), unicode: 'raw' });
+
+  test('are checked with the `password_salt` of the user', async () => {
+    // PHP 8.2.36: md5('NaCl' . 'myComplexPsw!1')
+    const john = { password_hash: '68e6dfdf98c6619c0b6c54c0612302b9', password_salt: 'NaCl' };
+    const path = await write('salted.yaml', JSON.stringify({ john, jane: { ...john, password_salt: 'KCl' } }));
+    const store = await FileUserStore.open(path, digests, ignore);
+    assert.equal((await store.verify('john', 'myComplexPsw!1')).outcome, 'accepted');
+    assert.equal((await store.verify('john', 'wrong')).outcome, 'rejected');
+    assert.equal((await store.verify('jane', 'myComplexPsw!1')).outcome, 'rejected');
+    await store.decoy('stranger', 'myComplexPsw!1');
+  });
+
+  test('without a salt are a problem of the file', async () => {
+    const path = await write('unsalted.yaml', '{"john":{"password_hash":"68e6dfdf98c6619c0b6c54c0612302b9"}}');
+    await assert.rejects(FileUserStore.open(path, digests, ignore), ConfigError);
+  });
+});
 
 describe('disabled users', () => {
   test('are rejected with the right password, after a check of it, and cannot be looked up', async () => {
     const hashes = recorder();
     const path = await write('disabled.yaml', usersYaml([['a', 'right']], { disabled: true }));
-    const store = await FileUserStore.open(path, hashes, ignore);
-    assert.deepEqual(await store.verify('a', 'right'), { outcome: 'rejected' });
+    const store = await FileUserStore.open(path, hashes.passwords, ignore);
+    assert.deepEqual(await store.verify('a', 'right'), { outcome: 'rejected', reason: 'disabled' });
     assert.equal(hashes.checked.length, 1);
     assert.equal(await store.lookup('a'), undefined);
   });
@@ -78,7 +100,7 @@ describe('disabled users', () => {
 describe('decoys', () => {
   test('check one hash of the file, the same for a name each time, and all of them over many names', async () => {
     const hashes = recorder();
-    const store = await FileUserStore.open(await write('decoys', htpasswd(PEOPLE)), hashes, ignore);
+    const store = await FileUserStore.open(await write('decoys', htpasswd(PEOPLE)), hashes.passwords, ignore);
     const chosen = new Map<string, string | undefined>();
     for (let index = 0; index < 100; index += 1) {
       await store.decoy(`stranger ${index}`, 'x');
@@ -94,7 +116,7 @@ describe('decoys', () => {
 
   test('check an argon2id hash where the file has no users', async () => {
     const hashes = recorder();
-    const store = await FileUserStore.open(await write('empty', ''), hashes, ignore);
+    const store = await FileUserStore.open(await write('empty', ''), hashes.passwords, ignore);
     await store.decoy('anyone', 'x');
     assert.match(hashes.checked.join(), /^\$argon2id\$v=19\$m=19456,t=2,p=1\$[^,$]+\$[^,$]+$/);
   });
@@ -110,7 +132,7 @@ describe('a file that cannot be opened', () => {
   ];
   for (const [sentence, path, message] of FILES) {
     test(sentence, async () => {
-      await assert.rejects(FileUserStore.open(await path(), pool, ignore), (error) => {
+      await assert.rejects(FileUserStore.open(await path(), checker, ignore), (error) => {
         assert.ok(error instanceof ConfigError);
         assert.match(error.message, message);
         return true;
@@ -148,7 +170,7 @@ describe('a file that changes', () => {
       await symlink(`${folder}.first`, folder);
       const path = join(folder, 'users');
       await writeFile(path, htpasswd([['old', 'right']]));
-      const store = await FileUserStore.open(path, pool, assert.fail);
+      const store = await FileUserStore.open(path, checker, assert.fail);
       assert.equal((await store.verify('old', 'right')).outcome, 'accepted');
 
       await change(path, htpasswd([['new', 'right']]));
@@ -164,7 +186,7 @@ describe('a file that changes', () => {
   test('to a broken version is told once, and the last good version stays until the next one', async () => {
     const problems: Error[] = [];
     const path = await write('reread', htpasswd([['a', 'right']]));
-    const store = await FileUserStore.open(path, pool, (problem) => problems.push(problem));
+    const store = await FileUserStore.open(path, checker, (problem) => problems.push(problem));
     const BROKEN = [() => writeFile(path, 'a:hunter2'), () => unlink(path)];
     for (const [index, breakFile] of BROKEN.entries()) {
       await breakFile();

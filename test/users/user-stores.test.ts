@@ -7,7 +7,7 @@ import { hashSync } from '@node-rs/bcrypt';
 import { ConfigError } from '../../src/config/problem.ts';
 import { GatewayError, unavailable } from '../../src/errors.ts';
 import { HashPool, type HashVerifier } from '../../src/users/password-hash/hash-pool.ts';
-import type { UserStore } from '../../src/users/user-store.ts';
+import type { UserStore, Verdict } from '../../src/users/user-store.ts';
 import { openUserStores, UserStores } from '../../src/users/user-stores.ts';
 
 const pool = new HashPool({ concurrent_checks: 1, queue: 16 });
@@ -24,11 +24,13 @@ const hashes: HashVerifier = {
 
 const STAFF = hashSync('staff password', { cost: 4 });
 const CUSTOMER = hashSync('customer password', { cost: 4 });
+const john = { sub: 'john', username: 'john', attributes: { sub: 'john', username: 'john' } };
 let directory: string;
 let stores: UserStores;
 
 function open(config: Record<string, string>): Promise<UserStores> {
-  const sections = Object.entries(config).map(([name, path]) => [name, { type: 'file' as const, path }]);
+  const rest = { unicode: 'raw' as const, optional: false, continue_on_reject: false };
+  const sections = Object.entries(config).map(([name, path]) => [name, { type: 'file' as const, path, ...rest }]);
   return openUserStores(Object.fromEntries(sections), directory, hashes, assert.fail);
 }
 
@@ -86,7 +88,6 @@ describe('several user stores', () => {
         asked.push(username);
         return { outcome: 'unknown' };
       },
-      lookup: async () => undefined,
       decoy: async () => {},
       close: async () => {},
     };
@@ -105,28 +106,150 @@ describe('several user stores', () => {
     assert.equal(asked.length, 1);
   });
 
-  test('a store that is out is an outage, and no other is asked', async () => {
-    const out: UserStore = {
-      verify: async () => {
-        throw unavailable(new Error('out'));
+  /** A store that says the same to everyone; `unavailable` is one that is out. */
+  function always(outcome: Verdict['outcome'] | 'unavailable'): UserStore {
+    return {
+      verify: async (username) => {
+        if (outcome === 'unavailable') throw unavailable(new Error('out'));
+        return outcome === 'accepted' ? { outcome, user: { ...john, username } } : { outcome };
       },
-      lookup: async () => undefined,
-      decoy: assert.fail,
+      decoy: async () => {},
       close: async () => {},
     };
-    const both = new UserStores(
-      new Map([
-        ['out', out],
-        ['next', { ...out, verify: assert.fail }],
-      ]),
-    );
-    await assert.rejects(both.verify('john', 'x'), (error) => error instanceof GatewayError && error.status === 503);
+  }
+
+  const POLICIES = {
+    normal: { optional: false, continue_on_reject: false },
+    optional: { optional: true, continue_on_reject: false },
+    continuing: { optional: false, continue_on_reject: true },
+  };
+  const SEARCHES: readonly [
+    sentence: string,
+    stores: [Verdict['outcome'] | 'unavailable', keyof typeof POLICIES][],
+    expected: string,
+  ][] = [
+    [
+      'one that is out stops the search',
+      [
+        ['unavailable', 'normal'],
+        ['accepted', 'normal'],
+      ],
+      'out',
+    ],
+    [
+      'one that is out and optional does not',
+      [
+        ['unavailable', 'optional'],
+        ['accepted', 'normal'],
+      ],
+      'accepted by 1',
+    ],
+    [
+      'nor if the next refuses',
+      [
+        ['unavailable', 'optional'],
+        ['rejected', 'normal'],
+      ],
+      'rejected by 1',
+    ],
+    [
+      'but where nobody knows the user, it might have',
+      [
+        ['unavailable', 'optional'],
+        ['unknown', 'normal'],
+      ],
+      'out',
+    ],
+    [
+      'also behind others',
+      [
+        ['unknown', 'normal'],
+        ['unavailable', 'optional'],
+      ],
+      'out',
+    ],
+    [
+      'one that has decided is not undone by a later one',
+      [
+        ['rejected', 'normal'],
+        ['unavailable', 'normal'],
+      ],
+      'rejected by 0',
+    ],
+    [
+      'a refusal goes on to the next',
+      [
+        ['rejected', 'continuing'],
+        ['accepted', 'normal'],
+      ],
+      'accepted by 1',
+    ],
+    [
+      'and stays one if the next does not know',
+      [
+        ['rejected', 'continuing'],
+        ['unknown', 'normal'],
+      ],
+      'rejected by 0',
+    ],
+    [
+      'or refuses too',
+      [
+        ['rejected', 'continuing'],
+        ['rejected', 'continuing'],
+      ],
+      'rejected by 0',
+    ],
+    ['or is the last', [['rejected', 'continuing']], 'rejected by 0'],
+    [
+      'but not if the next is out',
+      [
+        ['rejected', 'continuing'],
+        ['unavailable', 'optional'],
+      ],
+      'out',
+    ],
+    [
+      'what is accepted goes no further',
+      [
+        ['accepted', 'continuing'],
+        ['unavailable', 'normal'],
+      ],
+      'accepted by 0',
+    ],
+  ];
+  for (const [sentence, search, expected] of SEARCHES) {
+    test(`${sentence}: ${expected}`, async () => {
+      const warned: string[] = [];
+      const several = new UserStores(
+        new Map(search.map(([outcome], index) => [String(index), always(outcome)])),
+        Object.fromEntries(search.map(([, policy], index) => [String(index), POLICIES[policy]])),
+        (_, { store }) => warned.push(store),
+      );
+      const verdict = several.verify('john', 'x');
+      if (expected === 'out') {
+        await assert.rejects(verdict, (error) => error instanceof GatewayError && error.status === 503);
+      } else {
+        const { outcome, store } = await verdict;
+        assert.equal(`${outcome} by ${store}`, expected);
+      }
+      const passedOver = search.flatMap(([outcome, policy], index) =>
+        outcome === 'unavailable' && policy === 'optional' ? [String(index)] : [],
+      );
+      assert.deepEqual(warned, passedOver);
+    });
+  }
+
+  test('a user of a store that cannot look up stays as it was', async () => {
+    const only = new UserStores(new Map([['only', always('unknown')]]));
+    assert.equal(await only.lookup('only', john), john);
+    assert.equal(await only.lookup('gone', john), undefined);
   });
 
   test('lookup asks the named store only, and a store that is gone has no users', async () => {
-    assert.equal((await stores.lookup('staff', 'john'))?.sub, 'john');
-    assert.equal(await stores.lookup('customers', 'john'), undefined);
-    assert.equal(await stores.lookup('gone', 'john'), undefined);
+    assert.equal((await stores.lookup('staff', john))?.sub, 'john');
+    assert.equal(await stores.lookup('customers', john), undefined);
+    assert.equal(await stores.lookup('gone', john), undefined);
   });
 
   test('all problems of all files are told at once', async () => {

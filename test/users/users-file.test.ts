@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { ConfigError } from '../../src/config/problem.ts';
+import { hashProblem } from '../../src/users/password-hash/schemes.ts';
 import { type FileUser, parseUsersFile } from '../../src/users/users-file/parse.ts';
 
 const BCRYPT = '$2y$05$suFt6kmtaTqUoEbH7ORjweFLPFhs79QReSzFOhLeZsyUDKDwrf0cC';
@@ -8,7 +9,7 @@ const APR1 = '$apr1$htSHOg2G$3XhcurwEZruIoab/VAIzh1';
 const SHA = '{SHA}yhl/F9N3x6QeP7n5vJ7Pcd/5fc4=';
 
 function parse(lines: readonly string[]): ReadonlyMap<string, FileUser> {
-  return parseUsersFile(lines.join('\n'), 'users');
+  return parseUsersFile(lines.join('\n'), 'users', ({ password_hash }) => hashProblem(password_hash));
 }
 
 describe('which format a users file is in', () => {
@@ -53,12 +54,12 @@ test('a users.yaml gives the attributes with their types, and sub and username',
   const attributes = { sub: 'u-1001', username: 'johndoe', cn: '1001', level: 7, groups: ['agents'] };
   assert.deepEqual(users.get('johndoe'), {
     user: { sub: 'u-1001', username: 'johndoe', attributes },
-    password_hash: BCRYPT,
+    password: { username: 'johndoe', password_hash: BCRYPT },
     disabled: false,
   });
   assert.deepEqual(users.get('jane'), {
     user: { sub: 'jane', username: 'jane', attributes: { sub: 'jane', username: 'jane' } },
-    password_hash: SHA,
+    password: { username: 'jane', password_hash: SHA },
     disabled: true,
   });
 });

@@ -4,10 +4,10 @@ import type { LoginLimits } from '../../limits/login-limits.ts';
 import type { HashVerifier } from '../../users/password-hash/hash-pool.ts';
 import { parameter } from '../form.ts';
 import { type AssertionParts, createClientAssertion } from './client-assertion.ts';
+import { clientIdAlone } from './client-id-alone.ts';
 import { createClientSecretBasic } from './client-secret-basic.ts';
 import { createClientSecretPost } from './client-secret-post.ts';
 import type { Attempt, AuthenticationMethod, ClientEvidence } from './method.ts';
-import { none } from './none.ts';
 
 export interface ClientAuthenticationParts extends AssertionParts {
   readonly limits: LoginLimits;
@@ -36,7 +36,7 @@ export class ClientAuthentication {
       createClientSecretBasic(hashes),
       createClientSecretPost(hashes),
       createClientAssertion(parts),
-      none,
+      clientIdAlone,
     ];
   }
 
@@ -85,7 +85,7 @@ export class ClientAuthentication {
 async function doubtAbout(attempt: Attempt, client: ClientConfig | undefined): Promise<Error | undefined> {
   try {
     const proven = client !== undefined && (await attempt.proves(client));
-    return proven ? undefined : new Error('the secret is wrong');
+    return proven ? undefined : new Error('what it has shown is wrong');
   } catch (error) {
     if (error instanceof GatewayError && error.code === 'invalid_client') return error;
     throw error;

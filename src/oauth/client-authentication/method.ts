@@ -1,10 +1,12 @@
 import type { ClientConfig } from '../../config/schema.ts';
+import type { ClientCertificate } from '../../tls/client-certificate.ts';
 import type { Form } from '../form.ts';
 
 /** What a request shows of who sends it. */
 export interface ClientEvidence {
   readonly authorization: string | undefined;
   readonly form: Form;
+  readonly certificate: ClientCertificate | undefined;
 }
 
 /** A try to authenticate. */

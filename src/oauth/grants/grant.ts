@@ -1,4 +1,5 @@
 import type { ClientConfig } from '../../config/schema.ts';
+import type { ClientCertificate } from '../../tls/client-certificate.ts';
 import type { TokenGrant } from '../../tokens/mint.ts';
 import type { Form } from '../form.ts';
 
@@ -6,6 +7,8 @@ import type { Form } from '../form.ts';
 export interface GrantRequest {
   readonly form: Form;
   readonly client: ClientConfig;
+  /** That the client has shown, whatever it proves. */
+  readonly certificate: ClientCertificate | undefined;
   readonly address: string;
   readonly requestId: string;
 }

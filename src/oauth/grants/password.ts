@@ -4,6 +4,7 @@ import type { LoginLimits } from '../../limits/login-limits.ts';
 import type { LoginEvent } from '../../observe/login-events.ts';
 import type { RefreshFamilies } from '../../tokens/refresh-families.ts';
 import type { LoginVerdict, UserStores } from '../../users/user-stores.ts';
+import { ownerOf } from '../binding.ts';
 import { grantedScope } from '../scope.ts';
 import type { Grant, Granted, GrantRequest } from './grant.ts';
 
@@ -43,7 +44,7 @@ export class PasswordGrant implements Grant {
     const scope = grantedScope(form, client);
     const { user, store } = await this.#login(request, credentials);
     const authTime = Math.floor(Date.now() / 1000);
-    const family = { clientId: client.id, user: { ...user, store }, scope, authTime, address };
+    const family = { ...ownerOf(client, request.certificate), user: { ...user, store }, scope, authTime, address };
     const keepsSession = client.grants.includes('refresh_token');
     const issued = keepsSession ? await this.#families.start(family, client.refresh) : undefined;
     const login = { attributes: user.attributes, authTime, sessionId: issued?.sessionId };
@@ -68,7 +69,8 @@ export class PasswordGrant implements Grant {
         return { verdict: found, accepted: found.outcome === 'accepted' };
       });
       const store = 'store' in verdict ? verdict.store : undefined;
-      this.#report({ ...event, outcome: verdict.outcome === 'accepted' ? 'accepted' : 'rejected', store });
+      const reason = verdict.outcome === 'rejected' ? verdict.reason : undefined;
+      this.#report({ ...event, outcome: verdict.outcome === 'accepted' ? 'accepted' : 'rejected', store, reason });
       return verdict;
     } catch (error) {
       const locked = error instanceof GatewayError && error.status === 429;

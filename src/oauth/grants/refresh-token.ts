@@ -1,7 +1,8 @@
 import { GatewayError } from '../../errors.ts';
-import type { RefreshFamilies } from '../../tokens/refresh-families.ts';
+import type { FamilyOwner, RefreshFamilies } from '../../tokens/refresh-families.ts';
 import type { User } from '../../users/user-store.ts';
 import type { UserStores } from '../../users/user-stores.ts';
+import { ownerOf } from '../binding.ts';
 import { requiredParameter } from '../form.ts';
 import { requestedScope } from '../scope.ts';
 import type { Grant, Granted, GrantRequest } from './grant.ts';
@@ -17,11 +18,12 @@ export class RefreshTokenGrant implements Grant {
     this.#users = parts.users;
   }
 
-  async authorize({ form, client }: GrantRequest): Promise<Granted> {
+  async authorize({ form, client, certificate }: GrantRequest): Promise<Granted> {
     const presented = requiredParameter(form, 'refresh_token');
-    const user = await this.#lookup(presented, client.id);
+    const owner = ownerOf(client, certificate);
+    const user = await this.#lookup(presented, owner);
     const narrower = requestedScope(form);
-    const use = { clientId: client.id, ...(narrower && { scope: narrower }) };
+    const use = { ...owner, ...(narrower && { scope: narrower }) };
     const { grant: family, token, sessionId } = await this.#families.use(presented, use, client.refresh);
     // What was no good a moment ago is refused by `use`, with its consequences.
     if (user === undefined) throw new GatewayError('invalid_grant');
@@ -41,11 +43,10 @@ export class RefreshTokenGrant implements Grant {
    *
    * @throws GatewayError `invalid_grant` for one that is gone or disabled, whose session ends.
    */
-  async #lookup(presented: string, clientId: string): Promise<User | undefined> {
-    const family = await this.#families.peek(presented, clientId);
+  async #lookup(presented: string, owner: FamilyOwner): Promise<User | undefined> {
+    const family = await this.#families.peek(presented, owner);
     if (family === undefined) return undefined;
-    const { store, username } = family.grant.user;
-    const user = await this.#users.lookup(store, username);
+    const user = await this.#users.lookup(family.grant.user.store, family.grant.user);
     if (user) return user;
     await this.#families.end(family.sessionId);
     throw new GatewayError('invalid_grant');

@@ -7,39 +7,59 @@ const MAX_MEMORY_KIB = GIB_IN_KIB;
 /** Memory times passes is what a check costs: at this bound it is about five seconds. */
 const MAX_WORK_KIB = 4 * GIB_IN_KIB;
 
-/** argon2id, argon2i and argon2d in the PHC string format (RFC 9106). */
-export const argon2: PasswordHashScheme = {
-  name: 'argon2',
+/** In the PHC string format (RFC 9106). */
+export const argon2id = argon2('argon2id');
+export const argon2i = argon2('argon2i');
+export const argon2d = argon2('argon2d');
 
-  recognises: (stored) => /^\$argon2(id|i|d)\$/.test(stored),
+function argon2(name: string): PasswordHashScheme {
+  return {
+    name,
 
-  problem(stored) {
-    const cost = costOf(stored);
-    if (!cost) return 'a malformed argon2 hash';
-    if (cost.memoryCost > MAX_MEMORY_KIB) return `argon2 with m=${cost.memoryCost}: more than 1 GiB a check`;
-    if (cost.memoryCost * cost.timeCost > MAX_WORK_KIB) {
-      return `argon2 with m=${cost.memoryCost},t=${cost.timeCost}: a check would take many seconds`;
-    }
-    return undefined;
-  },
+    recognises: (stored) => stored.startsWith(`$${name}$`),
 
-  verify: (password, stored) => verifySync(stored, password),
-};
+    problem(stored) {
+      const cost = costOf(stored);
+      if (!cost) return 'a malformed argon2 hash';
+      if (cost.memoryCost > MAX_MEMORY_KIB) return `argon2 with m=${cost.memoryCost}: more than 1 GiB a check`;
+      if (workOf(cost) > MAX_WORK_KIB) {
+        return `argon2 with m=${cost.memoryCost},t=${cost.timeCost}: a check would take many seconds`;
+      }
+      return undefined;
+    },
+
+    verify: (password, stored) => verifySync(stored, password),
+  };
+}
+
+/** OWASP's parameters: 19 MiB, 2 passes, 1 lane. */
+const TARGET = { memoryCost: 19_456, timeCost: 2, parallelism: 1 } as const;
 
 /**
- * Makes an argon2id hash for a users file, at OWASP's parameters (19 MiB, 2 passes, 1 lane).
+ * Makes an argon2id hash at the parameters that we hold for strong.
  * @throws RangeError for a password that could never log in.
  */
 export async function hashPassword(password: string): Promise<string> {
   if (!isPlausiblePassword(password)) {
     throw new RangeError(`a password has 1 to ${MAX_PASSWORD_BYTES} bytes, and no NUL among them`);
   }
-  return hash(password, { memoryCost: 19_456, timeCost: 2, parallelism: 1 });
+  return hash(password, TARGET);
+}
+
+/** Whether a hash is anything but argon2id with at least the memory and the work of `hashPassword`. */
+export function isWeakHash(stored: string): boolean {
+  const cost = argon2id.recognises(stored) ? costOf(stored) : undefined;
+  return !cost || cost.memoryCost < TARGET.memoryCost || workOf(cost) < workOf(TARGET);
 }
 
 /** At the parameters of `hashPassword`, of random bytes that nobody kept: what an unknown user costs where nobody is known. */
 export const DECOY_HASH =
   '$argon2id$v=19$m=19456,t=2,p=1$g3NcYPnRimhwiD9B260i1g$LdU9Qb5l1krp7jNTNuLb8PHAQ7z6L/PiM32U1J4k4tk';
+
+/** How much memory is filled, in KiB; a second pass counts as much as the first. */
+function workOf({ memoryCost, timeCost }: Pick<ParsedHashOptions, 'memoryCost' | 'timeCost'>): number {
+  return memoryCost * timeCost;
+}
 
 function costOf(stored: string): ParsedHashOptions | undefined {
   try {

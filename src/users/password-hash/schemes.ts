@@ -1,19 +1,44 @@
-import { apr1 } from './apr1.ts';
-import { argon2 } from './argon2.ts';
+import { argon2d, argon2i, argon2id } from './argon2.ts';
+import { aspnetIdentity } from './aspnet-identity.ts';
 import { bcrypt } from './bcrypt.ts';
+import { ldapCrypt } from './ldap-crypt.ts';
+import { ldapDigests } from './ldap-digest.ts';
+import { apr1, md5Crypt } from './md5-crypt.ts';
+import { mysql, mysqlOld } from './mysql.ts';
+import { pbkdf2 } from './pbkdf2.ts';
+import { drupal, phpass } from './phpass.ts';
 import type { PasswordHashScheme } from './scheme.ts';
-import { sha1 } from './sha1.ts';
+import { scrypt } from './scrypt.ts';
+import { sha256Crypt, sha512Crypt } from './sha-crypt.ts';
+import { wordpress } from './wordpress.ts';
 
-/** Every scheme that a stored hash may be in. */
-export const schemes: readonly PasswordHashScheme[] = [argon2, bcrypt, apr1, sha1];
+/** Every scheme that a stored hash may be in. No two recognise the same hash. */
+const schemes: readonly PasswordHashScheme[] = [
+  ...[argon2id, argon2i, argon2d, bcrypt, scrypt, pbkdf2, aspnetIdentity],
+  ...[sha512Crypt, sha256Crypt, md5Crypt, apr1, phpass, wordpress, drupal],
+  ...[...ldapDigests, ldapCrypt, mysql, mysqlOld],
+];
+
+/** The longest that a scheme writes is below 300. */
+const MAX_HASH_CHARACTERS = 1024;
 
 /** Why this hash cannot be checked against, in words that do not repeat it; undefined when it can. */
 export function hashProblem(hash: string): string | undefined {
-  const scheme = schemes.find((candidate) => candidate.recognises(hash));
-  return scheme ? scheme.problem(hash) : `expected a password hash: ${schemes.map(({ name }) => name).join(', ')}`;
+  if (hash.length > MAX_HASH_CHARACTERS) return `a hash of more than ${MAX_HASH_CHARACTERS} characters`;
+  const scheme = schemeOf(hash);
+  return scheme ? scheme.problem(hash) : 'expected a password hash in one of the forms that docs/users.md lists';
+}
+
+/** What logs and metrics call the scheme of a hash; undefined when it is in none. */
+export function schemeName(hash: string): string | undefined {
+  return schemeOf(hash)?.name;
 }
 
 /** Takes as long as the hash was made to take: call it through a `HashPool`. A hash with a problem may throw anything. */
 export function verifyHash(password: string, hash: string): boolean {
-  return schemes.some((scheme) => scheme.recognises(hash) && scheme.verify(password, hash));
+  return schemeOf(hash)?.verify(password, hash) ?? false;
+}
+
+function schemeOf(hash: string): PasswordHashScheme | undefined {
+  return schemes.find((scheme) => scheme.recognises(hash));
 }

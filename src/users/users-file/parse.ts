@@ -1,20 +1,24 @@
+import type { StoredPassword } from '../password-hash/password-checker.ts';
 import type { User } from '../user-store.ts';
 import { parseHtpasswd } from './htpasswd.ts';
 import { parseUsersYaml } from './users-yaml.ts';
 
 export interface FileUser {
   readonly user: User;
-  readonly password_hash: string;
+  readonly password: StoredPassword;
   readonly disabled: boolean;
 }
+
+/** Why no password can be checked against a stored one, in words that do not repeat it; undefined when one can. */
+export type PasswordProblem = (stored: StoredPassword) => string | undefined;
 
 /**
  * The users of a users.yaml or an Apache htpasswd file, by username. `file` is what problems call it.
  *
  * @throws ConfigError with every problem of the file at once, none of which repeats a hash.
  */
-export function parseUsersFile(text: string, file: string): ReadonlyMap<string, FileUser> {
-  return isHtpasswd(text) ? parseHtpasswd(text, file) : parseUsersYaml(text, file);
+export function parseUsersFile(text: string, file: string, problemOf: PasswordProblem): ReadonlyMap<string, FileUser> {
+  return isHtpasswd(text) ? parseHtpasswd(text, file, problemOf) : parseUsersYaml(text, file, problemOf);
 }
 
 /**

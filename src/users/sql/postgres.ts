@@ -1,0 +1,54 @@
+import pg from 'pg';
+import type { SqlUsersConfig } from '../../config/schema.ts';
+import { type Address, addressOf } from './address.ts';
+import type { Row } from './row.ts';
+import type { Connection, Database } from './sql.ts';
+
+const { DATE, TIMESTAMP, TIMESTAMPTZ } = pg.types.builtins;
+/** Kept as the database writes them: a JavaScript date would move a day to another time zone. */
+const KEPT_AS_TEXT: ReadonlySet<number> = new Set([DATE, TIMESTAMP, TIMESTAMPTZ]);
+
+export class PostgresDatabase implements Database {
+  readonly #pool: pg.Pool;
+  readonly #query: string;
+
+  constructor(config: SqlUsersConfig, ca: string | undefined) {
+    this.#pool = new pg.Pool(poolOptions(config, addressOf(config.url), ca));
+    this.#query = config.query;
+    // Connections may break while nobody uses them, or after they were given up. Who needs one gets an error of its own.
+    this.#pool.on('error', () => {});
+    this.#pool.on('connect', (client) => client.on('error', () => {}));
+  }
+
+  async connect(): Promise<Connection> {
+    const client = await this.#pool.connect();
+    return {
+      select: async (username) => (await client.query<Row>(this.#query, [username])).rows,
+      release: () => client.release(),
+      destroy: () => client.release(true),
+    };
+  }
+
+  close(): Promise<void> {
+    return this.#pool.end();
+  }
+}
+
+function poolOptions(config: SqlUsersConfig, address: Address, ca: string | undefined): pg.PoolConfig {
+  return {
+    ...address,
+    port: address.port ?? 5432,
+    // The name that the certificate must be for; pg itself tells it of host names only, not of addresses.
+    ssl: config.tls ? { ...(ca !== undefined && { ca }), host: address.host } : false,
+    max: config.concurrency,
+    connectionTimeoutMillis: config.timeout,
+    // The server ends what this gateway has given up, or such queries would pile up there.
+    statement_timeout: config.timeout,
+    application_name: 'postern',
+    keepAlive: true,
+    types: {
+      getTypeParser: (type, format) =>
+        KEPT_AS_TEXT.has(type) ? (value: string) => value : pg.types.getTypeParser(type, format as 'text'),
+    },
+  };
+}
