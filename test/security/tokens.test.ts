@@ -37,6 +37,9 @@ import { type RecordingUpstream, startRecordingUpstream } from './recording-upst
 const ISSUER = 'https://gateway.example/auth';
 const AUDIENCE = 'https://api.example';
 
+/** The gateway ends every connection here; this is for a machine that is busy. */
+const QUIET_MS = 5000;
+
 type Row = readonly [sentence: string, token: string];
 interface Stage {
   readonly gateway: RunningGateway;
@@ -77,7 +80,7 @@ function keyFile({ directory }: RunningGateway): string {
 /** The status for a bearer token, sent as it is. */
 async function statusFor(gateway: RunningGateway, token: string, path = '/read'): Promise<number | undefined> {
   const headers = `Host: x\r\nConnection: close\r\nAuthorization: Bearer ${token}`;
-  return statuses(await sendRaw(gateway, `GET ${path} HTTP/1.1\r\n${headers}\r\n\r\n`))[0];
+  return statuses(await sendRaw(gateway, `GET ${path} HTTP/1.1\r\n${headers}\r\n\r\n`, QUIET_MS))[0];
 }
 
 async function refuseAll({ gateway, upstream }: Stage, rows: readonly Row[]): Promise<void> {
