@@ -2,6 +2,7 @@ import type { AddressInfo } from 'node:net';
 import type Koa from 'koa';
 import { createApp } from './app.ts';
 import type { Check } from './config/check.ts';
+import { checkExposure } from './config/check-exposure.ts';
 import { loadConfig } from './config/load.ts';
 import type { Config } from './config/schema.ts';
 import { GatewayError, withCause } from './errors.ts';
@@ -53,6 +54,7 @@ export function readConfig(file: string): Config {
     ({ routes }) => (routes ? conflictingRoutes(routes) : []),
     unusableSecretHashes,
     unreadableNames,
+    checkExposure(file),
   ]);
 }
 

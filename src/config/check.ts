@@ -12,8 +12,11 @@ export type Locate = (path: Path, part?: 'value' | 'key') => Position;
 
 export type Sections = Omit<Config, 'directory' | 'warnings'>;
 
+/** Whether a value stands in the file as it is read, without a variable in it. */
+export type IsLiteral = (path: Path) => boolean;
+
 /**
  * What a schema cannot say: rules between values. Runs on the sections that are sound in themselves and must leave the
  * others alone; may be a generator. What it yields is an error, unless it is a `Warning`.
  */
-export type Check = (sections: Partial<Sections>, locate: Locate) => Iterable<Problem>;
+export type Check = (sections: Partial<Sections>, locate: Locate, isLiteral: IsLiteral) => Iterable<Problem>;

@@ -21,7 +21,9 @@ export function loadConfig(file: string, checks: readonly Check[] = []): Config 
   const source = new Source(file, readConfiguredFile(file, MAX_FILE_BYTES));
   const unresolved = source.replaceTexts((text) => replaceVariables(text, directory));
   const { sections, problems } = parseSections(source);
-  const crossing = [...crossChecks, ...checks].flatMap((check) => [...check(sections, source.locate)]);
+  const crossing = [...crossChecks, ...checks].flatMap((check) => [
+    ...check(sections, source.locate, source.isLiteral),
+  ]);
   // What a text without its variable looks like to the schema is no second problem.
   const others = [...problems, ...crossing].filter((problem) => !unresolved.some((known) => samePlace(known, problem)));
   const found = [...unresolved, ...others];

@@ -15,7 +15,7 @@ import {
   type YAMLError,
   type YAMLMap,
 } from 'yaml';
-import type { Locate, Path } from './check.ts';
+import type { IsLiteral, Locate, Path } from './check.ts';
 import { ConfigError, type Problem } from './problem.ts';
 import type { Position } from './schema.ts';
 import { printable } from './section.ts';
@@ -32,6 +32,8 @@ export class Source {
   readonly #lines = new LineCounter();
   readonly #document: Document.Parsed;
   readonly #targets = new Map<Alias, Node>();
+  /** Whose text had variables in it. */
+  readonly #replaced = new Set<unknown>();
 
   /** @throws ConfigError with all syntax errors. */
   constructor(file: string, text: string) {
@@ -69,6 +71,7 @@ export class Source {
       Scalar: (key, scalar) => {
         if (key === 'key' || typeof scalar.value !== 'string') return;
         const { text, problems } = replace(scalar.value);
+        if (text !== scalar.value) this.#replaced.add(scalar);
         scalar.value = text;
         found.push(...problems.map((message) => ({ position: this.#atNode(scalar), message })));
       },
@@ -79,6 +82,11 @@ export class Source {
   has(path: Path): boolean {
     return this.#find(path).length === path.length;
   }
+
+  readonly isLiteral: IsLiteral = (path) => {
+    const value = this.#find(path)[path.length - 1]?.value;
+    return value !== undefined && !this.#replaced.has(isAlias(value) ? this.#targets.get(value) : value);
+  };
 
   readonly locate: Locate = (path, part = 'value') => {
     const steps = this.#find(path);
@@ -122,7 +130,8 @@ export class Source {
     if (/flow-(map|seq)-start at node end/.test(message)) {
       return 'inside { } and [ ], a text with { or [ in it needs quotes around it';
     }
-    return `not valid YAML: ${message}`;
+    // What follows a colon is quoted from the file, where secrets may stand.
+    return `not valid YAML: ${message.replace(/: .*/s, '')}`;
   }
 
   /** What YAML allows, but plain data does not. */

@@ -87,14 +87,17 @@ export async function startGateway(
   return { gateway, url: origin(address, scheme), adminUrl: origin(adminAddress), directory, records, stop };
 }
 
+/** The gateway warns of secrets that others can read. */
+const OWNER_ONLY = { mode: 0o600 };
+
 /** Writes gateway.yaml and users.yaml into a new folder, and says which. */
 export function writeConfiguration(settings: Settings = {}): string {
   const directory = mkdtempSync(join(tmpdir(), 'postern-'));
   const merged = Object.fromEntries(
     Object.keys({ ...BASE, ...settings }).map((section) => [section, overlay(BASE[section], settings[section])]),
   );
-  writeFileSync(join(directory, 'gateway.yaml'), stringify(merged));
-  writeFileSync(join(directory, 'users.yaml'), stringify(USERS));
+  writeFileSync(join(directory, 'gateway.yaml'), stringify(merged), OWNER_ONLY);
+  writeFileSync(join(directory, 'users.yaml'), stringify(USERS), OWNER_ONLY);
   return directory;
 }
 

@@ -1,0 +1,74 @@
+import { readdirSync, statSync } from 'node:fs';
+import { dirname, join, resolve } from 'node:path';
+import type { Check, Path, Sections } from './check.ts';
+import type { Warning } from './problem.ts';
+import type { Position } from './schema.ts';
+import { printable } from './section.ts';
+
+/** Reading or writing, for the group or for everybody. */
+const OTHERS = 0o066;
+
+/**
+ * Warns of files with secrets that others than their owner can read or write: those that gateway.yaml names, and itself
+ * where a secret stands in it that is no variable.
+ */
+export function checkExposure(file: string): Check {
+  const directory = resolve(dirname(file));
+  return function* (sections, locate, isLiteral) {
+    const literal = secretsOf(sections).find(isLiteral);
+    if (literal && isExposed(file)) yield exposed(file, locate(literal), 'with this secret in it, ');
+    for (const [path, name] of secretFilesOf(sections)) {
+      for (const named of filesAt(resolve(directory, name)).filter(isExposed)) yield exposed(named, locate(path));
+    }
+  };
+}
+
+/** Where secrets are, in the file or behind a variable. */
+function secretsOf({ admin, store, tokens, clients = [], users = {} }: Partial<Sections>): readonly Path[] {
+  const places: [isSecret: boolean, Path][] = [
+    [Boolean(admin?.token), ['admin', 'token']],
+    [hasPassword(store?.redis), ['store', 'redis']],
+    [tokens?.signing.encryption_key !== undefined, ['tokens', 'signing', 'encryption_key']],
+    ...clients.map(({ secret }, index): [boolean, Path] => [secret !== undefined, ['clients', index, 'secret']]),
+    ...Object.entries(users).flatMap(([name, store]): [boolean, Path][] => [
+      [store.type === 'sql' && hasPassword(store.url), ['users', name, 'url']],
+      [store.type === 'ldap' && store.bind_password !== undefined, ['users', name, 'bind_password']],
+    ]),
+  ];
+  return places.filter(([isSecret]) => isSecret).map(([, path]) => path);
+}
+
+function hasPassword(url: string | undefined): boolean {
+  return url !== undefined && URL.canParse(url) && new URL(url).password !== '';
+}
+
+/** What is secret as a whole: files, and folders of files. */
+function secretFilesOf({ listen, tokens, users = {} }: Partial<Sections>): readonly (readonly [Path, name: string])[] {
+  const places: [Path, name: string | undefined][] = [
+    [['listen', 'tls', 'private_key_file'], listen?.tls?.private_key_file],
+    [['tokens', 'signing', 'keys_dir'], tokens?.signing.keys_dir],
+    ...Object.entries(users).map(([name, store]): [Path, string | undefined] => [
+      ['users', name, 'path'],
+      store.type === 'file' ? store.path : undefined,
+    ]),
+  ];
+  return places.flatMap(([path, name]) => (name === undefined ? [] : [[path, name] as const]));
+}
+
+/** What cannot be read is told by who reads it. */
+function filesAt(path: string): readonly string[] {
+  try {
+    return statSync(path).isDirectory() ? readdirSync(path).map((name) => join(path, name)) : [path];
+  } catch {
+    return [];
+  }
+}
+
+function isExposed(file: string): boolean {
+  return ((statSync(file, { throwIfNoEntry: false })?.mode ?? 0) & OTHERS) !== 0;
+}
+
+function exposed(file: string, position: Position, why = ''): Warning {
+  const message = `${why}${printable(file)} should be for its owner alone, and others can read or write it: chmod 600`;
+  return { position, message, severity: 'warning', code: 'readable-by-others' };
+}
