@@ -55,17 +55,23 @@ function secretFilesOf({ listen, tokens, users = {} }: Partial<Sections>): reado
   return places.flatMap(([path, name]) => (name === undefined ? [] : [[path, name] as const]));
 }
 
-/** What cannot be read is told by who reads it. */
+/** The files in a folder; anything else is its own. */
 function filesAt(path: string): readonly string[] {
   try {
-    return statSync(path).isDirectory() ? readdirSync(path).map((name) => join(path, name)) : [path];
+    return readdirSync(path).map((name) => join(path, name));
   } catch {
-    return [];
+    return [path];
   }
 }
 
-function isExposed(file: string): boolean {
-  return ((statSync(file, { throwIfNoEntry: false })?.mode ?? 0) & OTHERS) !== 0;
+/** What is not there or cannot be looked at, those tell of who read it. */
+function isExposed(path: string): boolean {
+  try {
+    const status = statSync(path);
+    return status.isFile() && (status.mode & OTHERS) !== 0;
+  } catch {
+    return false;
+  }
 }
 
 function exposed(file: string, position: Position, why = ''): Warning {
