@@ -12,6 +12,9 @@ const CATALOGUE = {
   unauthorized_client: [400, 'The client may not use this grant type.'],
   unsupported_grant_type: [400, 'The grant type is not supported.'],
   invalid_scope: [400, 'The requested scope is unknown or exceeds what may be granted.'],
+  // RFC 9449 §5, §7.1, §8
+  invalid_dpop_proof: [400, 'The DPoP proof is missing or not valid for this request.'],
+  use_dpop_nonce: [400, 'The DPoP proof needs the nonce of the DPoP-Nonce header.'],
   // RFC 6750 §3.1
   unauthorized: [401, 'This resource needs an access token.'],
   invalid_token: [401, 'The access token is expired or not valid here.'],

@@ -6,6 +6,7 @@ import { checkExposure } from './config/check-exposure.ts';
 import { loadConfig } from './config/load.ts';
 import type { Config } from './config/schema.ts';
 import { GatewayError, withCause } from './errors.ts';
+import { DpopGuard, publicOrigins } from './guard/dpop.ts';
 import { Guard } from './guard/guard.ts';
 import { trustedProxies } from './limits/client-address.ts';
 import { LoginLimits } from './limits/login-limits.ts';
@@ -18,6 +19,7 @@ import { AdminListener, type AdminRoute } from './observe/admin-listener.ts';
 import { createHealthRoutes } from './observe/health-routes.ts';
 import { createLog, describeCause, type Log } from './observe/log.ts';
 import { createMetrics, type Metrics } from './observe/metrics.ts';
+import { createUserStoreEvents } from './observe/user-store-events.ts';
 import { Tunnels } from './proxy/tunnel.ts';
 import { Upstreams } from './proxy/upstreams.ts';
 import { conflictingRoutes } from './routing/conflicts.ts';
@@ -30,10 +32,13 @@ import { CertificateFiles } from './tls/certificate-files.ts';
 import { ClientCertificates } from './tls/client-certificates.ts';
 import { parseDistinguishedName } from './tls/distinguished-name.ts';
 import { tlsOptions } from './tls/server.ts';
+import { DpopNonces } from './tokens/dpop-nonces.ts';
+import { DpopProofs } from './tokens/dpop-proofs.ts';
 import { openKeySource } from './tokens/open-key-source.ts';
 import { RefreshFamilies } from './tokens/refresh-families.ts';
 import { RevokedTokens } from './tokens/revoked-tokens.ts';
 import { Sessions } from './tokens/sessions.ts';
+import { SharedSecret } from './tokens/shared-secret.ts';
 import { SigningKeys } from './tokens/signing-keys.ts';
 import { UsedOnce } from './tokens/used-once.ts';
 import { createTokenVerifier } from './tokens/verify.ts';
@@ -79,12 +84,15 @@ const unreadableNames: Check = ({ clients = [] }, locate) =>
 export async function createGateway(config: Config, log: Log = createLog(config.log)): Promise<Gateway> {
   for (const { position, message, code } of config.warnings) log.warn({ ...position, code }, message);
   const certificates = await CertificateFiles.open(config.listen, config.directory, log);
+  const metrics = createMetrics();
   const hashes = new HashPool(config.login_limits);
-  const users = await openUserStores(config.users, config.directory, hashes, (problem, details) => {
-    log.warn(details, problem);
-  });
   const store = openStore(config.store, (state, cause) => {
     log[state === 'up' ? 'info' : 'error']({ state, cause: cause && String(cause) }, 'store');
+  });
+  const events = createUserStoreEvents(log, metrics);
+  const users = await openUserStores(config.users, config.directory, { hashes, store, events }).catch(async (error) => {
+    await store.close();
+    throw error;
   });
   const keys = new SigningKeys(openKeySource(config, store), config.tokens.signing.overlap, {
     onChange: ({ signing, byId }) => log.info({ signing: signing.kid, published: [...byId.keys()] }, 'signing keys'),
@@ -103,7 +111,7 @@ export async function createGateway(config: Config, log: Log = createLog(config.
     log.error({ cause: String(error.cause) }, 'signing keys not loaded yet');
   }
   await revoked.follow();
-  return new Gateway(config, log, resources);
+  return new Gateway(config, log, metrics, resources);
 }
 
 function openRevokedTokens({ tokens, clients }: Config, store: Store, log: Log): RevokedTokens {
@@ -128,7 +136,9 @@ async function closeAll({ certificates, keys, revoked, users, hashes, store }: R
   certificates.close();
   revoked.close();
   await keys.close();
-  await Promise.all([users.close(), hashes.close(), store.close()]);
+  // What they still do beside logins needs the others.
+  await users.close();
+  await Promise.all([hashes.close(), store.close()]);
 }
 
 export class Gateway {
@@ -142,8 +152,7 @@ export class Gateway {
   readonly #admin: AdminListener;
   #accepting = false;
 
-  constructor(config: Config, log: Log, resources: Resources) {
-    const metrics = createMetrics();
+  constructor(config: Config, log: Log, metrics: Metrics, resources: Resources) {
     this.#config = config;
     this.#log = log;
     this.#resources = resources;
@@ -212,6 +221,8 @@ function createRuntime(
   const tokens = createTokenVerifier(config, keys, revoked, (issuer, cause) => {
     log.warn({ issuer, cause: describeCause(cause) }, 'keys of a trusted issuer not fetched');
   });
+  const nonces = new DpopNonces(new SharedSecret(store, 'dpop-nonce'));
+  const dpop = new DpopProofs(nonces, new UsedOnce(store, 'dpop-proof'));
   const state = { limits, rateLimits, families, revoked, usedAssertions };
   return {
     trustedProxies: trustedProxies(config.listen.trusted_proxies),
@@ -221,9 +232,9 @@ function createRuntime(
       authorities: () => certificates.authorities,
     }),
     logAccess: createAccessLog(log, metrics),
-    endpoints: createEndpoints({ config, users, hashes, keys, tokens, ...state, log, metrics }),
+    endpoints: createEndpoints({ config, users, hashes, keys, tokens, dpop, ...state, log, metrics }),
     matcher: createMatcher(config.routes),
-    guard: new Guard(tokens),
+    guard: new Guard(tokens, new DpopGuard(dpop, publicOrigins(config))),
     upstreams: new Upstreams(config.upstreams, client_certificate_header ? [client_certificate_header] : []),
     tunnels: new Tunnels(),
   };

@@ -1,6 +1,8 @@
+import type { IncomingMessage } from 'node:http';
 import type { Middleware, ParameterizedContext } from 'koa';
 import { type GatewayError, toGatewayError } from './errors.ts';
 import type { Principal } from './guard/guard.ts';
+import type { GuardedRequest } from './guard/presented-token.ts';
 import { type Sender, senderOf } from './limits/sender.ts';
 import type { Caller } from './oauth/endpoint.ts';
 import { requestId } from './observe/request-id.ts';
@@ -125,12 +127,21 @@ export function matchRoute({ matcher }: Runtime): Step {
 export function authorize({ guard }: Runtime): Step {
   return async (ctx, next) => {
     const { state, req } = ctx;
-    const certificateThumbprint = state.caller.certificate?.thumbprint;
-    const request = { rawHeaders: req.rawHeaders, query: state.target.query, certificateThumbprint };
-    state.principal = await guard.authorize(request, state.match.route);
+    state.principal = await guard.authorize(guardedRequest(req, state.target, state.caller), state.match.route);
     state.caller.client = state.principal?.clientId;
     state.caller.subject = state.principal?.subject;
     return next();
+  };
+}
+
+/** What the steps have found out, as the guard needs it. */
+export function guardedRequest(request: IncomingMessage, target: Target, { certificate }: Caller): GuardedRequest {
+  return {
+    rawHeaders: request.rawHeaders,
+    method: request.method ?? '',
+    path: target.path,
+    query: target.query,
+    certificateThumbprint: certificate?.thumbprint,
   };
 }
 

@@ -9,7 +9,7 @@ import type { Outcome } from './proxy/exchange.ts';
 import type { Match } from './routing/matcher.ts';
 import { readRequestHead } from './routing/request-head.ts';
 import type { Runtime } from './runtime.ts';
-import { CLIENT_CLOSED_REQUEST, ending, exchangeFor } from './steps.ts';
+import { CLIENT_CLOSED_REQUEST, ending, exchangeFor, guardedRequest } from './steps.ts';
 import type { ClientCertificate } from './tls/client-certificate.ts';
 
 /** The way of a WebSocket upgrade: the steps of app.ts, on a bare socket. What is refused here is answered and closed. */
@@ -51,9 +51,7 @@ class Upgrade {
     this.#match = match;
     if (!match.route.websocket) throw noWebSocketHere();
     this.#certificate = clientCertificates.of(request, this.#sender.isTrustedProxy);
-    const certificateThumbprint = this.#certificate?.thumbprint;
-    const guarded = { rawHeaders: request.rawHeaders, query: target.query, certificateThumbprint };
-    const principal = await guard.authorize(guarded, match.route);
+    const principal = await guard.authorize(guardedRequest(request, target, this.#caller()), match.route);
     this.#principal = principal;
     const exchange = exchangeFor({ sender: this.#sender, caller: this.#caller(), target, match, principal }, upstreams);
     const opened = await tunnels.open(request, this.#socket, head, exchange);

@@ -5,7 +5,7 @@ import { hashPassword } from '../users/password-hash/argon2.ts';
 export async function hash(): Promise<void> {
   const password = process.stdin.isTTY ? await typedPassword() : await firstLine();
   if (!password) throw new Error('there was no password on standard input');
-  process.stdout.write(`${await hashPassword(password)}\n`);
+  process.stdout.write(`${hashPassword(password)}\n`);
 }
 
 async function firstLine(): Promise<string | undefined> {

@@ -10,7 +10,7 @@ const CREDENTIALS = {
   client_secret_jwt: ['secret'],
   private_key_jwt: ['jwks', 'jwks_uri'],
   tls_client_auth: ['tls_subject_dn', 'tls_san_dns', 'tls_san_uri', 'tls_san_ip', 'tls_san_email'],
-  self_signed_tls_client_auth: ['jwks'],
+  self_signed_tls_client_auth: ['jwks', 'jwks_uri'],
 } as const satisfies Record<ClientConfig['auth'], readonly (keyof ClientConfig)[]>;
 
 type Credential = (typeof CREDENTIALS)[ClientConfig['auth']][number];
@@ -56,7 +56,7 @@ function* checkHmacSecret({ auth, secret }: ClientConfig, at: Locate): Iterable<
 
 /** A client cannot show a certificate where nobody sees it. */
 export function* checkCertificates(client: ClientConfig, listen: ListenConfig, at: Locate): Iterable<Problem> {
-  const key = client.auth.endsWith('tls_client_auth') ? 'auth' : client.bind_tokens && 'bind_tokens';
+  const key = client.auth.endsWith('tls_client_auth') ? 'auth' : client.bind_tokens === 'certificate' && 'bind_tokens';
   if (!key) return;
   const { tls, client_certificate_header: header, client_certificate_ca_file: headerAuthorities } = listen;
   if (!tls && !header) {

@@ -9,6 +9,7 @@ import { checkRoutes } from './check-routes.ts';
 import { checkSigning } from './check-signing.ts';
 import { checkUpstreams } from './check-upstreams.ts';
 import { checkUsers } from './check-users.ts';
+import { checkWebUsers } from './check-web-users.ts';
 
 /** What the schema cannot say, a section a check. */
 export const crossChecks: readonly Check[] = [
@@ -19,6 +20,7 @@ export const crossChecks: readonly Check[] = [
   checkEndpoints,
   checkClients,
   checkUsers,
+  checkWebUsers,
   checkLoginLimits,
   checkUpstreams,
   checkRoutes,

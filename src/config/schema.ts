@@ -20,6 +20,7 @@ import {
   url,
   wait,
 } from './values.ts';
+import { legacyLoginUsers, oauthUsers } from './web-user-sections.ts';
 
 /**
  * The words of gateway.yaml. They are used as they are in the code, so that a search for a key finds all that it does.
@@ -190,7 +191,7 @@ export const client = section({
   tls_san_uri: optional(text),
   tls_san_ip: optional(z.union([z.ipv4(), z.ipv6()], { error: 'expected an IP address' })),
   tls_san_email: optional(text),
-  bind_tokens: z.enum(['certificate'], { error: 'expected certificate' }).optional(),
+  bind_tokens: z.enum(['certificate', 'dpop'], { error: 'expected certificate or dpop' }).optional(),
   grants: z
     .array(
       z.enum(['password', 'refresh_token', 'client_credentials'], {
@@ -216,9 +217,13 @@ export const client = section({
   rate_limit: optional(rate),
 });
 
-const users = z.discriminatedUnion('type', [fileUsers, sqlUsers, ldapUsers, moduleUsers], {
-  error: 'expected a user store with a `type`: file, sql, ldap or module',
-});
+const users = z.discriminatedUnion(
+  'type',
+  [fileUsers, sqlUsers, ldapUsers, legacyLoginUsers, oauthUsers, moduleUsers],
+  {
+    error: 'expected a user store with a `type`: file, sql, ldap, legacy_login, oauth or module',
+  },
+);
 
 const windowLimit = (failures: number, per: string) =>
   section({ failures: count(1).default(failures), per: positiveDuration.prefault(per) }).prefault({});
@@ -352,8 +357,12 @@ export type TrustedIssuerConfig = z.output<typeof trustedIssuer>;
 export type EndpointsConfig = z.output<typeof endpoints>;
 export type ClientConfig = z.output<typeof client>;
 export type UserStoreConfig = z.output<typeof users>;
+export type FileUsersConfig = z.output<typeof fileUsers>;
 export type SqlUsersConfig = z.output<typeof sqlUsers>;
 export type LdapUsersConfig = z.output<typeof ldapUsers>;
+export type LegacyLoginUsersConfig = z.output<typeof legacyLoginUsers>;
+export type SignsConfig = LegacyLoginUsersConfig['accept'];
+export type OAuthUsersConfig = z.output<typeof oauthUsers>;
 export type ModuleUsersConfig = z.output<typeof moduleUsers>;
 export type LoginLimitsConfig = z.output<typeof login_limits>;
 export type UpstreamConfig = z.output<typeof upstream>;

@@ -7,14 +7,27 @@ import { count, flag, optional, text, timeout, url } from './values.ts';
 /** The kinds of user store, by their `type`. */
 
 /** How a store stands among the others. */
-const search = { optional: flag.default(false), continue_on_reject: flag.default(false) };
+export const search = {
+  optional: flag.default(false),
+  continue_on_reject: flag.default(false),
+  shadow: optional(text),
+};
+
+/** For a `rehash` that keeps new hashes in the gateway's own store. */
+export const OVERLAY = 'overlay';
+
+const REHASH = 'expected `overlay`, or an update with $1, the username, $2, the new hash, and maybe $3, the old one';
 
 /** Bounds of what is asked of others. The default time-out lets an outage be told within a second. */
-const bounds = { timeout: timeout.prefault('800ms'), concurrency: count(1, 1000).default(10) };
+export const bounds = { timeout: timeout.prefault('800ms'), concurrency: count(1, 1000).default(10) };
 
-const tls = section({ ca_file: optional(text) }).optional();
+export const tls = section({ ca_file: optional(text) }).optional();
 
-export const fileUsers = section({ type: z.literal('file'), path: text, ...passwords, ...search });
+const overlay = optional(
+  z.literal(OVERLAY, { error: 'expected `overlay`: the hashes of this user store cannot be replaced in it' }),
+);
+
+export const fileUsers = section({ type: z.literal('file'), path: text, ...passwords, rehash: overlay, ...search });
 
 export const sqlUsers = section({
   type: z.literal('sql'),
@@ -28,6 +41,9 @@ export const sqlUsers = section({
   tls,
   query: text.refine(hasOneParameter, 'expected a query with one parameter, $1: the username'),
   ...passwords,
+  rehash: optional(
+    text.refine((value) => value === OVERLAY || /^1,2(,3)?$/.test(numbersIn(value).sort().join()), REHASH),
+  ),
   ...bounds,
   ...search,
 });
@@ -87,7 +103,11 @@ function isDecodable(value: string): boolean {
 
 /** It may be used more than once. */
 function hasOneParameter(query: string): boolean {
-  return [...new Set(parametersOf(query))].join() === '1';
+  return numbersIn(query).join() === '1';
+}
+
+function numbersIn(query: string): string[] {
+  return [...new Set(parametersOf(query))];
 }
 
 function isBalanced(value: string): boolean {

@@ -1,10 +1,10 @@
 import type { RouteConfig } from '../config/schema.ts';
-import { claimAt } from '../tokens/claim.ts';
+import { valueAt } from '../dotted-path.ts';
 
 /** Whether each claim that `require` names is, or has, one of the values it may be. Values are compared as texts. */
 export function meetsRules(claims: Readonly<Record<string, unknown>>, rules: RouteConfig['require']): boolean {
   return Object.entries(rules).every(([name, accepted]) =>
-    textsOf(claimAt(claims, name)).some((value) => accepted.includes(value)),
+    textsOf(valueAt(claims, name)).some((value) => accepted.includes(value)),
   );
 }
 

@@ -2,49 +2,50 @@ import type { RouteConfig } from '../config/schema.ts';
 import { GatewayError } from '../errors.ts';
 import type { VerifiedToken } from '../tokens/issuer.ts';
 import type { TokenVerifier } from '../tokens/verify.ts';
-import { bearerToken, type GuardedRequest } from './bearer.ts';
+import { challenged, unauthorized } from './challenge.ts';
 import { meetsRules } from './claim-rules.ts';
 import { isConfirmed } from './confirmation.ts';
+import type { DpopGuard } from './dpop.ts';
+import { type GuardedRequest, type PresentedToken, presentedToken } from './presented-token.ts';
 
 /** Who makes a request, as a verified token tells. */
 export type Principal = VerifiedToken;
 
-const REALM = 'realm="postern"';
-
 /** Decides whether a request may take a route. Knows requests and tokens, but no web framework. */
 export class Guard {
   readonly #tokens: TokenVerifier;
+  readonly #dpop: DpopGuard;
 
-  constructor(tokens: TokenVerifier) {
+  constructor(tokens: TokenVerifier, dpop: DpopGuard) {
     this.#tokens = tokens;
+    this.#dpop = dpop;
   }
 
   /**
    * The principal behind a request; undefined on a public route, where a token is not even looked at.
    *
-   * @throws GatewayError with the challenge of RFC 6750 §3 when the request may not take the route.
+   * @throws GatewayError with the challenge of RFC 6750 §3 or RFC 9449 §7.1 when the request may not take the route.
    */
   async authorize(request: GuardedRequest, route: RouteConfig): Promise<Principal | undefined> {
     if (route.public) return undefined;
-    const token = bearerToken(request);
-    // RFC 6750 §3.1: a request without a token is told no error code, only how to authenticate.
-    if (token === undefined) throw new GatewayError('unauthorized', challenge(REALM));
-    const principal = await this.#verify(token, route);
-    if (!isConfirmed(principal.claims.cnf, request.certificateThumbprint)) {
-      throw invalidToken(new Error('the token is bound to another sender'));
+    const presented = presentedToken(request);
+    if (presented === undefined) throw unauthorized();
+    try {
+      const principal = await this.#tokens.verify(presented.token, route);
+      await this.#confirm(principal, presented, request);
+      if (!hasScopes(principal, route)) throw new GatewayError('insufficient_scope');
+      if (!meetsRules(principal.claims, route.require)) throw new GatewayError('access_denied');
+      return principal;
+    } catch (error) {
+      throw error instanceof GatewayError ? challenged(error, presented.scheme, route) : error;
     }
-    if (!hasScopes(principal, route)) throw insufficientScope(route);
-    if (!meetsRules(principal.claims, route.require)) throw new GatewayError('access_denied');
-    return principal;
   }
 
-  async #verify(token: string, route: RouteConfig): Promise<Principal> {
-    try {
-      return await this.#tokens.verify(token, route);
-    } catch (error) {
-      if (!(error instanceof GatewayError) || error.code !== 'invalid_token') throw error;
-      throw invalidToken(error.cause);
-    }
+  /** @throws GatewayError `invalid_token` for a token that is bound to a key which this sender has not proven. */
+  async #confirm({ claims }: Principal, { scheme, token }: PresentedToken, request: GuardedRequest): Promise<void> {
+    const jkt = scheme === 'DPoP' ? await this.#dpop.provenKey(request, token) : undefined;
+    if (isConfirmed(claims.cnf, { 'x5t#S256': request.certificateThumbprint, jkt })) return;
+    throw new GatewayError('invalid_token', { cause: new Error('the token is bound to another sender') });
   }
 }
 
@@ -54,17 +55,4 @@ function hasScopes({ scope }: Principal, route: RouteConfig): boolean {
     route.scopes.every((required) => scope.has(required)) &&
     (route.any_scope.length === 0 || route.any_scope.some((sufficient) => scope.has(sufficient)))
   );
-}
-
-function invalidToken(cause: unknown): GatewayError {
-  return new GatewayError('invalid_token', { ...challenge('error="invalid_token"', REALM), cause });
-}
-
-function insufficientScope(route: RouteConfig): GatewayError {
-  const scope = [...route.scopes, ...route.any_scope].join(' ');
-  return new GatewayError('insufficient_scope', challenge('error="insufficient_scope"', `scope="${scope}"`, REALM));
-}
-
-function challenge(...parameters: string[]) {
-  return { headers: { 'WWW-Authenticate': `Bearer ${parameters.join(', ')}` } };
 }

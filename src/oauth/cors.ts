@@ -15,11 +15,12 @@ export function allowOrigins(origins: readonly string[], method: 'GET' | 'POST',
     const origin = ctx.get('Origin');
     if (!origins.includes(origin)) return endpoint(ctx, caller);
     ctx.set('Access-Control-Allow-Origin', origin);
+    ctx.set('Access-Control-Expose-Headers', 'DPoP-Nonce, Retry-After, WWW-Authenticate');
     if (ctx.method !== 'OPTIONS') return endpoint(ctx, caller);
     if (ctx.get('Access-Control-Request-Method') !== method)
       throw new GatewayError('method_not_allowed', { headers: { Allow: method } });
     ctx.set('Access-Control-Allow-Methods', method);
-    ctx.set('Access-Control-Allow-Headers', 'Authorization, Content-Type');
+    ctx.set('Access-Control-Allow-Headers', 'Authorization, Content-Type, DPoP');
     ctx.set('Access-Control-Max-Age', PREFLIGHT_MAX_AGE);
     ctx.status = 204;
   };

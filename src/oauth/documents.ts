@@ -1,6 +1,7 @@
 import type { Context } from 'koa';
 import type { Config } from '../config/schema.ts';
 import { GatewayError } from '../errors.ts';
+import { DPOP_ALGORITHMS } from '../tokens/dpop-proofs.ts';
 import type { SigningKeys } from '../tokens/signing-keys.ts';
 import { assertionAlgorithms } from './client-authentication/assertion-keys.ts';
 import type { Endpoint } from './endpoint.ts';
@@ -41,6 +42,9 @@ export function createMetadataEndpoint(config: Config, signingKeys: SigningKeys)
     }),
     scopes_supported: distinct(config.clients.flatMap((client) => client.scopes)),
     tls_client_certificate_bound_access_tokens: config.clients.some((client) => client.bind_tokens === 'certificate'),
+    ...(config.clients.some((client) => client.bind_tokens === 'dpop') && {
+      dpop_signing_alg_values_supported: DPOP_ALGORITHMS,
+    }),
     subject_types_supported: ['public'],
   };
   return (ctx) => {

@@ -4,6 +4,7 @@ import type { RateLimits } from '../limits/rate-limits.ts';
 import { describeCause, type Log } from '../observe/log.ts';
 import { createLoginEvents } from '../observe/login-events.ts';
 import type { Metrics } from '../observe/metrics.ts';
+import type { DpopProofs } from '../tokens/dpop-proofs.ts';
 import { TokenMint } from '../tokens/mint.ts';
 import type { RefreshFamilies } from '../tokens/refresh-families.ts';
 import type { RevokedTokens } from '../tokens/revoked-tokens.ts';
@@ -12,6 +13,7 @@ import type { UsedOnce } from '../tokens/used-once.ts';
 import type { TokenVerifier } from '../tokens/verify.ts';
 import type { HashVerifier } from '../users/password-hash/hash-pool.ts';
 import type { UserStores } from '../users/user-stores.ts';
+import { SenderBinding } from './binding.ts';
 import { ClientAuthentication } from './client-authentication/authenticate.ts';
 import { allowOrigins } from './cors.ts';
 import { createJwksEndpoint, createMetadataEndpoint, endpointUrl, metadataPaths } from './documents.ts';
@@ -34,6 +36,7 @@ export interface EndpointParts {
   readonly keys: SigningKeys;
   readonly usedAssertions: UsedOnce;
   readonly tokens: TokenVerifier;
+  readonly dpop: DpopProofs;
   readonly log: Log;
   readonly metrics: Metrics;
 }
@@ -72,7 +75,7 @@ function createClientAuthentication({
 }
 
 function createToken(parts: EndpointParts, clients: ClientAuthentication): Endpoint {
-  const { config, users, limits, rateLimits, families, keys, log, metrics } = parts;
+  const { config, users, limits, rateLimits, families, keys, dpop, log, metrics } = parts;
   const minFailureTimeMs = config.login_limits.min_failure_time;
   const reportLogin = createLoginEvents(log, metrics);
   return createTokenEndpoint({
@@ -83,6 +86,7 @@ function createToken(parts: EndpointParts, clients: ClientAuthentication): Endpo
       new RefreshTokenGrant({ families, users }),
       new ClientCredentialsGrant(),
     ],
+    binding: new SenderBinding(dpop, endpointUrl(config.tokens.issuer, config.endpoints.token)),
     mint: new TokenMint(config, keys),
     accessTokenTtlMs: config.tokens.access_token_ttl,
     countIssued: (labels) => metrics.tokens.inc(labels),

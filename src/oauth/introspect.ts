@@ -1,5 +1,6 @@
 import type { ClientConfig } from '../config/schema.ts';
 import { GatewayError } from '../errors.ts';
+import { type Confirmation, isDpop } from '../tokens/confirmation.ts';
 import type { RefreshFamilies } from '../tokens/refresh-families.ts';
 import type { TokenVerifier } from '../tokens/verify.ts';
 import type { ClientAuthentication } from './client-authentication/authenticate.ts';
@@ -28,7 +29,12 @@ export function createIntrospectionEndpoint({ clients, tokens, families }: Intro
 
 async function accessToken(token: string, tokens: TokenVerifier) {
   const verified = await readAccessToken(token, tokens);
-  return verified && { ...verified.claims, token_type: 'Bearer' };
+  return (
+    verified && {
+      ...verified.claims,
+      token_type: isDpop(verified.claims.cnf as Confirmation | undefined) ? 'DPoP' : 'Bearer',
+    }
+  );
 }
 
 /** Told to the client that it belongs to, and to no other: nobody else has a use for it. */

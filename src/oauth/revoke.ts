@@ -1,10 +1,11 @@
-import type { RefreshFamilies } from '../tokens/refresh-families.ts';
+import type { ClientConfig } from '../config/schema.ts';
+import type { FamilyOwner, RefreshFamilies } from '../tokens/refresh-families.ts';
 import type { RevokedTokens } from '../tokens/revoked-tokens.ts';
 import type { TokenVerifier } from '../tokens/verify.ts';
 import { ownerOf } from './binding.ts';
 import type { ClientAuthentication } from './client-authentication/authenticate.ts';
 import { readClientRequest } from './client-request.ts';
-import type { Endpoint } from './endpoint.ts';
+import type { Caller, Endpoint } from './endpoint.ts';
 import { requiredParameter } from './form.ts';
 import { isJwt, readAccessToken } from './presented-token.ts';
 
@@ -24,7 +25,7 @@ export function createRevocationEndpoint(parts: RevocationParts): Endpoint {
     const { form, client } = await readClientRequest(ctx, caller, parts.clients);
     const token = requiredParameter(form, 'token');
     if (isJwt(token)) await revokeAccessToken(token, client.id, parts);
-    else await parts.families.revoke(token, ownerOf(client, caller.certificate));
+    else await parts.families.revoke(token, ownerShown(client, caller));
     ctx.status = 200;
     ctx.body = {};
   };
@@ -33,4 +34,10 @@ export function createRevocationEndpoint(parts: RevocationParts): Endpoint {
 async function revokeAccessToken(token: string, clientId: string, { tokens, revoked }: RevocationParts): Promise<void> {
   const verified = await readAccessToken(token, tokens);
   if (verified?.clientId === clientId) await revoked.revoke(verified.claims);
+}
+
+/** A certificate comes with the connection, so it has to be the right one; a DPoP proof is not asked for here. */
+function ownerShown(client: ClientConfig, { certificate }: Caller): FamilyOwner {
+  const isBound = client.bind_tokens === 'certificate' && certificate !== undefined;
+  return ownerOf(client, isBound ? { 'x5t#S256': certificate.thumbprint } : undefined);
 }

@@ -1,8 +1,9 @@
 import type { ClientConfig } from '../config/schema.ts';
 import { GatewayError } from '../errors.ts';
 import type { RateLimits } from '../limits/rate-limits.ts';
-import type { Confirmation, TokenMint } from '../tokens/mint.ts';
-import { confirmationFor } from './binding.ts';
+import { type Confirmation, isDpop } from '../tokens/confirmation.ts';
+import type { TokenMint } from '../tokens/mint.ts';
+import type { SenderBinding } from './binding.ts';
 import type { ClientAuthentication } from './client-authentication/authenticate.ts';
 import { readClientRequest } from './client-request.ts';
 import type { Endpoint } from './endpoint.ts';
@@ -15,6 +16,7 @@ interface TokenParts {
   readonly clients: ClientAuthentication;
   readonly rateLimits: RateLimits;
   readonly grants: readonly Grant[];
+  readonly binding: SenderBinding;
   readonly mint: TokenMint;
   /** Milliseconds; a client may have its own. */
   readonly accessTokenTtlMs: number;
@@ -28,8 +30,8 @@ export function createTokenEndpoint(parts: TokenParts): Endpoint {
     if (client.rate_limit) await parts.rateLimits.take(`client:${client.id}`, client.rate_limit);
     const grant = chooseGrant(form, client, parts.grants);
     const { address, requestId, certificate } = caller;
-    const confirmation = confirmationFor(client, certificate);
-    const granted = await grant.authorize({ form, client, certificate, address, requestId });
+    const confirmation = await parts.binding.confirmationFor(client, certificate, ctx);
+    const granted = await grant.authorize({ form, client, confirmation, address, requestId });
     caller.subject = granted.grant.subject;
     ctx.body = await mintTokens(granted, client, confirmation, parts);
     parts.countIssued({ client: client.id, grant: grant.type });
@@ -55,7 +57,7 @@ async function mintTokens(
   const accessToken = await parts.mint.accessToken(grant, ttlMs, confirmation);
   return {
     access_token: accessToken,
-    token_type: 'Bearer',
+    token_type: isDpop(confirmation) ? 'DPoP' : 'Bearer',
     expires_in: Math.ceil(ttlMs / 1000),
     scope: grant.scope.join(' '),
     ...(refreshToken !== undefined && { refresh_token: refreshToken }),

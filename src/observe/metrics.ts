@@ -37,6 +37,24 @@ export function createMetrics() {
       labelNames: ['store', 'reason'],
       registers,
     }),
+    hashUpgrades: new Counter({
+      name: 'postern_password_hash_upgrades_total',
+      help: 'Weak password hashes that were replaced at a login, by scheme before and after.',
+      labelNames: ['from', 'to'],
+      registers,
+    }),
+    failedHashUpgrades: new Counter({
+      name: 'postern_password_hash_upgrades_failed_total',
+      help: 'Weak password hashes that were not replaced at a login, by user store and outcome: failed, dropped. The next login tries again.',
+      labelNames: ['store', 'outcome'],
+      registers,
+    }),
+    shadowLogins: new Counter({
+      name: 'postern_shadow_logins_total',
+      help: 'Logins checked against a shadow too, by user store, shadow and outcome: agree, disagree_accepted and disagree_rejected (what the shadow said), unavailable, dropped.',
+      labelNames: ['store', 'shadow', 'outcome'],
+      registers,
+    }),
     tokens: new Counter({
       name: 'postern_tokens_issued_total',
       help: 'Access tokens issued, by client and grant.',

@@ -54,7 +54,7 @@ const DROPPED_FROM_RESPONSE: ReadonlySet<string> = new Set([...HOP_BY_HOP, 'x-re
 export function headerPolicy(config: UpstreamConfig, neverPassed: readonly string[] = []): HeaderPolicy {
   const identity = Object.entries(config.identity_headers);
   const ours = [...neverPassed, ...identity.map(([name]) => name)];
-  const removed = config.authorization === 'remove' ? ['authorization'] : [];
+  const removed = config.authorization === 'remove' ? ['authorization', 'dpop'] : [];
   return {
     host: config.host,
     dropped: new Set([...HOP_BY_HOP, ...OURS, ...removed, ...ours.map(spelling)]),

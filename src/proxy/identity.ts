@@ -1,4 +1,4 @@
-import { claimAt } from '../tokens/claim.ts';
+import { valueAt } from '../dotted-path.ts';
 
 /** Makes the value of one identity header; undefined when a claim that it reads is missing. */
 export type IdentityTemplate = (claims: Readonly<Record<string, unknown>>) => string | undefined;
@@ -23,7 +23,7 @@ export function identityTemplate(text: string): IdentityTemplate {
   return (claims) => {
     let value = '';
     for (const [index, part] of parts.entries()) {
-      const piece = index % 2 ? claimText(claimAt(claims, part)) : part;
+      const piece = index % 2 ? claimText(valueAt(claims, part)) : part;
       if (piece === undefined) return undefined;
       value += piece;
     }

@@ -16,7 +16,9 @@ export function tlsOptions(
   { listen, clients }: Pick<Config, 'listen' | 'clients'>,
   context: SecureContextOptions | undefined,
 ): TlsOptions | undefined {
-  const ofUse = clients.some(({ auth, bind_tokens }) => auth === 'self_signed_tls_client_auth' || bind_tokens);
+  const ofUse = clients.some(
+    ({ auth, bind_tokens }) => auth === 'self_signed_tls_client_auth' || bind_tokens === 'certificate',
+  );
   return context && { context, requestCert: listen.tls?.client_ca_file !== undefined || ofUse };
 }
 

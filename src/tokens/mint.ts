@@ -3,6 +3,7 @@ import { SignJWT } from 'jose';
 import { type Config, SELF, type TokensConfig } from '../config/schema.ts';
 import { audiencesOf } from './audiences.ts';
 import { fillTemplates, type Template } from './claim-templates.ts';
+import type { Confirmation } from './confirmation.ts';
 import type { SigningKeys } from './signing-keys.ts';
 
 /** Who a token is about, for whom and what for. */
@@ -22,12 +23,6 @@ export interface Login {
   readonly authTime: number;
   /** Of the refresh tokens that come from it; undefined where there are none. */
   readonly sessionId: string | undefined;
-}
-
-/** The `cnf` claim (RFC 7800 §3.1): what the sender of a token has to show beside it. */
-export interface Confirmation {
-  /** The thumbprint of its certificate (RFC 8705 §3.1). */
-  readonly 'x5t#S256': string;
 }
 
 export class TokenMint {

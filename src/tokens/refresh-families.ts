@@ -1,6 +1,7 @@
 import type { ClientConfig } from '../config/schema.ts';
 import { GatewayError } from '../errors.ts';
 import type { Store } from '../store/store.ts';
+import type { Confirmation } from './confirmation.ts';
 import { END, READ, START, USE, type UseOutcome } from './refresh-family-scripts.ts';
 import {
   firstRefreshToken,
@@ -18,8 +19,8 @@ import { SessionIndex } from './session-index.ts';
 /** Who may use the tokens of a family, and end it. */
 export interface FamilyOwner {
   readonly clientId: string;
-  /** The thumbprint of the one certificate that they have to come with; undefined for any and none. */
-  readonly certificate?: string;
+  /** The key that they have to come with; undefined where they need none. */
+  readonly confirmation?: Confirmation | undefined;
 }
 
 /** What a login granted, and what each refresh of it may grant again. */
@@ -135,22 +136,26 @@ export class RefreshFamilies {
     throw refusal(outcome);
   }
 
-  /** Ends the token's family if it is this owner's. An unknown token is as good as revoked (RFC 7009 §2.2). */
+  /**
+   * Ends the token's family if it is this owner's. An unknown token is as good as revoked (RFC 7009 §2.2). A key is only
+   * compared where the owner shows one: the token itself is enough to end it.
+   */
   async revoke(presented: string, owner: FamilyOwner): Promise<void> {
-    const found = await this.#find(presented, owner);
-    if (found) await this.end(found.family.sessionId);
+    const found = await this.#find(presented, owner.clientId);
+    if (!found || (owner.confirmation && !isOwnedBy(found.family, owner))) return;
+    await this.end(found.family.sessionId);
   }
 
   /** The family of this owner's present token; undefined for any other text. Changes nothing. */
   async inspect(presented: string, owner: FamilyOwner): Promise<Family | undefined> {
-    const found = await this.#find(presented, owner);
-    return found?.age === 0 ? found.family : undefined;
+    const found = await this.#find(presented, owner.clientId);
+    return found?.age === 0 && isOwnedBy(found.family, owner) ? found.family : undefined;
   }
 
   /** The family of a token that `use` may take: the present one, or its predecessor in its grace. Changes nothing. */
   async peek(presented: string, owner: FamilyOwner): Promise<Family | undefined> {
-    const found = await this.#find(presented, owner);
-    return found && found.age <= 1 ? found.family : undefined;
+    const found = await this.#find(presented, owner.clientId);
+    return found && found.age <= 1 && isOwnedBy(found.family, owner) ? found.family : undefined;
   }
 
   async read(sessionId: string): Promise<Family | undefined> {
@@ -164,11 +169,11 @@ export class RefreshFamilies {
     return (await this.#store.run(END, keysOf(sessionId))) === 1;
   }
 
-  /** The family that this owner's token belongs to, and how many generations ago the token was its present one. */
-  async #find(presented: string, owner: FamilyOwner): Promise<{ family: Family; age: number } | undefined> {
+  /** The family that this client's token belongs to, and how many generations ago the token was its present one. */
+  async #find(presented: string, clientId: string): Promise<{ family: Family; age: number } | undefined> {
     const token = parseRefreshToken(presented);
     const stored = token && (await this.#read(sessionIdOf(token)));
-    if (!stored || ownerKey(stored.family.grant) !== ownerKey(owner)) return undefined;
+    if (!stored || stored.family.grant.clientId !== clientId) return undefined;
     const age = stored.generation - token.generation;
     // The secrets of older generations are not kept: that the family is known is proof enough.
     if (age > 1 || secretHash(token) === stored.secretHashes[age]) return { family: stored.family, age };
@@ -185,9 +190,13 @@ export class RefreshFamilies {
   }
 }
 
+function isOwnedBy({ grant }: Family, owner: FamilyOwner): boolean {
+  return ownerKey(grant) === ownerKey(owner);
+}
+
 /** What the scripts compare as the client's id, which has no blanks itself. */
-function ownerKey({ clientId, certificate }: FamilyOwner): string {
-  return certificate === undefined ? clientId : `${clientId} ${certificate}`;
+function ownerKey({ clientId, confirmation }: FamilyOwner): string {
+  return [clientId, ...Object.values(confirmation ?? {})].join(' ');
 }
 
 function keysOf(sessionId: string): readonly string[] {
@@ -197,7 +206,7 @@ function keysOf(sessionId: string): readonly string[] {
 const REASONS = {
   malformed: 'the refresh token is malformed',
   unknown: 'the refresh token is unknown or has expired',
-  foreign: 'the refresh token belongs to another client, or to another certificate',
+  foreign: 'the refresh token belongs to another client, or to another key',
   reused: 'the refresh token was used before: its family is revoked',
   wider: 'the requested scope exceeds what was granted at login',
 } as const;

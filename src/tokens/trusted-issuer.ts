@@ -2,7 +2,7 @@ import { type CryptoKey, errors, type JWSHeaderParameters, type JWTPayload, type
 import type { TrustedIssuerConfig } from '../config/schema.ts';
 import { fetchDiscoveredKeys } from './discovery.ts';
 import { CLOCK_TOLERANCE_SECONDS, type TokenIssuer, textClaim, type VerifiedToken } from './issuer.ts';
-import { remoteKeys } from './remote-keys.ts';
+import { RemoteKeys } from './remote-keys.ts';
 
 /**
  * Another issuer whose access tokens are taken. They are held to less than our own, for many providers write them as they
@@ -31,10 +31,11 @@ export class TrustedIssuer implements TokenIssuer {
       requiredClaims: ['exp', 'sub'],
       clockTolerance: CLOCK_TOLERANCE_SECONDS,
     };
-    this.keyFor =
+    const keys =
       jwks_uri === undefined
-        ? remoteKeys(issuer, onFailure, (init) => fetchDiscoveredKeys(issuer, init))
-        : remoteKeys(jwks_uri, onFailure);
+        ? new RemoteKeys(issuer, onFailure, (init) => fetchDiscoveredKeys(issuer, init))
+        : new RemoteKeys(jwks_uri, onFailure);
+    this.keyFor = (header) => keys.find(header);
     this.#scopeClaim = scope_claim;
   }
 

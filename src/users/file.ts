@@ -2,8 +2,8 @@ import { stat } from 'node:fs/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { versionOf } from '../config/file-version.ts';
 import { readConfiguredFile } from '../config/read-text.ts';
-import { chooseDecoy } from './decoy.ts';
-import type { PasswordChecker, StoredPassword } from './password-hash/password-checker.ts';
+import type { HashedPasswords } from './hashed-passwords.ts';
+import type { StoredPassword } from './password-hash/password-checker.ts';
 import type { User, UserStore, Verdict } from './user-store.ts';
 import { type FileUser, parseUsersFile } from './users-file/parse.ts';
 
@@ -19,7 +19,7 @@ const MAX_FILE_BYTES = 16 * 1024 ** 2;
  */
 export class FileUserStore implements UserStore {
   readonly #path: string;
-  readonly #passwords: PasswordChecker;
+  readonly #passwords: HashedPasswords;
   readonly #onProblem: (error: Error) => void;
   #users: ReadonlyMap<string, FileUser> = new Map();
   /** The passwords of all users, for `decoy` to choose from. */
@@ -29,7 +29,7 @@ export class FileUserStore implements UserStore {
   #checkedAtMs = 0;
   #checking: Promise<void> | undefined;
 
-  private constructor(path: string, passwords: PasswordChecker, onProblem: (error: Error) => void) {
+  private constructor(path: string, passwords: HashedPasswords, onProblem: (error: Error) => void) {
     this.#path = path;
     this.#passwords = passwords;
     this.#onProblem = onProblem;
@@ -38,7 +38,7 @@ export class FileUserStore implements UserStore {
   /** @throws ConfigError when the file cannot be read or has problems. */
   static async open(
     path: string,
-    passwords: PasswordChecker,
+    passwords: HashedPasswords,
     onProblem: (error: Error) => void,
   ): Promise<FileUserStore> {
     const store = new FileUserStore(path, passwords, onProblem);
@@ -49,10 +49,7 @@ export class FileUserStore implements UserStore {
 
   async verify(username: string, password: string): Promise<Verdict> {
     const known = await this.#find(username);
-    if (!known) return { outcome: 'unknown' };
-    const right = await this.#passwords.verify(password, known.password);
-    if (known.disabled) return { outcome: 'rejected', reason: 'disabled' };
-    return right ? { outcome: 'accepted', user: known.user } : { outcome: 'rejected' };
+    return known ? this.#passwords.verify(known, password, this.#decoys) : { outcome: 'unknown' };
   }
 
   async lookup(username: string): Promise<User | undefined> {
@@ -61,10 +58,12 @@ export class FileUserStore implements UserStore {
   }
 
   async decoy(username: string, password: string): Promise<void> {
-    await this.#passwords.verify(password, chooseDecoy(username, this.#decoys));
+    await this.#passwords.decoy(username, password, this.#decoys);
   }
 
-  async close(): Promise<void> {}
+  close(): Promise<void> {
+    return this.#passwords.close();
+  }
 
   async #find(username: string): Promise<FileUser | undefined> {
     if (performance.now() - this.#checkedAtMs >= CHECK_EVERY_MS) {

@@ -6,7 +6,14 @@ import { printable, section } from '../config/section.ts';
 import { text } from '../config/values.ts';
 import { BoundedCalls } from './bounded-calls.ts';
 import { isPlausibleUsername } from './credentials.ts';
-import { REJECTION_REASONS, type RejectionReason, type User, type UserStore, type Verdict } from './user-store.ts';
+import {
+  REJECTION_REASONS,
+  type RejectionReason,
+  toUser,
+  type User,
+  type UserStore,
+  type Verdict,
+} from './user-store.ts';
 
 /** The default export of a module that `type: module` names. What it throws is an outage: the caller is told 503. */
 export interface UserModule {
@@ -98,11 +105,6 @@ export class ModuleUserStore implements UserStore {
       return found && toUser(username, found.attributes);
     });
   }
-}
-
-function toUser(username: string, attributes: { readonly sub?: string | undefined }): User {
-  const sub = attributes.sub ?? username;
-  return { sub, username, attributes: { ...attributes, sub, username } };
 }
 
 function read<Answer>(schema: z.ZodType<Answer>, answer: unknown): Answer {

@@ -7,6 +7,12 @@ export interface User {
   readonly attributes: Readonly<Record<string, unknown>>;
 }
 
+/** A user whose `sub` is that of the attributes, or else the username. */
+export function toUser(username: string, attributes: Readonly<Record<string, unknown>>): User {
+  const sub = typeof attributes.sub === 'string' ? attributes.sub : username;
+  return { sub, username, attributes: { ...attributes, sub, username } };
+}
+
 /** Why a user who exists is refused, where that is not the password. For log and metrics; a caller never learns it. */
 export const REJECTION_REASONS = [
   'disabled',

@@ -1,14 +1,22 @@
 import { resolve } from 'node:path';
 import { ConfigError, type Problem } from '../config/problem.ts';
 import { readConfiguredFile } from '../config/read-text.ts';
-import type { Config, LdapUsersConfig, SqlUsersConfig, UserStoreConfig } from '../config/schema.ts';
+import type { Config, FileUsersConfig, SqlUsersConfig, UserStoreConfig } from '../config/schema.ts';
+import { OVERLAY } from '../config/user-store-sections.ts';
 import { GatewayError } from '../errors.ts';
+import type { UserStoreEvents } from '../observe/user-store-events.ts';
+import type { Store } from '../store/store.ts';
 import { isPlausiblePassword, isPlausibleUsername } from './credentials.ts';
 import { FileUserStore } from './file.ts';
+import { HashOverlay } from './hash-overlay.ts';
+import { HashedPasswords } from './hashed-passwords.ts';
 import { ModuleUserStore } from './module.ts';
-import type { HashVerifier } from './password-hash/hash-pool.ts';
+import type { HashMaker } from './password-hash/hash-pool.ts';
 import { PasswordChecker } from './password-hash/password-checker.ts';
-import { type Database, SqlUserStore } from './sql/sql.ts';
+import { type HashKeeper, PasswordUpgrades, type UpgradeReport } from './password-upgrades.ts';
+import { ShadowLogins } from './shadow-logins.ts';
+import { BoundedDatabase, type Database } from './sql/bounded-database.ts';
+import { SqlUserStore } from './sql/sql.ts';
 import type { User, UserStore, Verdict } from './user-store.ts';
 
 const MAX_CA_BYTES = 1024 ** 2;
@@ -19,40 +27,42 @@ export type LoginVerdict =
   | { readonly outcome: 'unknown'; readonly store?: undefined };
 
 /** How a store stands among the others. */
-export type SearchPolicy = Pick<UserStoreConfig, 'optional' | 'continue_on_reject'>;
-
-/** Is told what goes wrong where a login goes on nevertheless. */
-export type Warn = (problem: string, details: { readonly store: string; readonly cause: string }) => void;
+export type SearchPolicy = Pick<UserStoreConfig, 'optional' | 'continue_on_reject' | 'shadow'>;
 
 /** The user stores of a gateway, in the order in which they are tried. */
 export class UserStores {
   readonly #stores: ReadonlyMap<string, UserStore>;
   readonly #policies: Readonly<Record<string, SearchPolicy>>;
-  readonly #warn: Warn;
+  readonly #events: Pick<UserStoreEvents, 'warn' | 'shadowed'>;
+  /** By the name of the store that has a shadow. */
+  readonly #shadows = new Map<string, ShadowLogins>();
+  /** All but those that are there as shadows. */
+  readonly #order: readonly string[];
 
   constructor(
     stores: ReadonlyMap<string, UserStore>,
     policies: Readonly<Record<string, SearchPolicy>> = {},
-    warn: Warn = () => {},
+    events: Pick<UserStoreEvents, 'warn' | 'shadowed'> = { warn: () => {}, shadowed: () => {} },
   ) {
     this.#stores = stores;
     this.#policies = policies;
-    this.#warn = warn;
+    this.#events = events;
+    const shadows = Object.values(policies).map(({ shadow }) => shadow);
+    this.#order = [...stores.keys()].filter((name) => !shadows.includes(name));
+    for (const [store, { shadow }] of Object.entries(policies)) {
+      if (shadow !== undefined) this.#shadows.set(store, this.#openShadow(store, shadow));
+    }
   }
 
   /**
    * The first store that knows the user decides: whom it refuses is not tried in the next, unless it says
-   * `continue_on_reject`. `names` are the stores to try, in order; all by default. An unknown user costs what one check
-   * does.
+   * `continue_on_reject`. `names` are the stores to try, in order; by default all but shadows. An unknown user costs
+   * what one check does.
    *
    * @throws GatewayError `temporarily_unavailable` when a store is out before one has decided. One that is `optional`
    * does not stop the search, but where nobody else decides, nobody has.
    */
-  async verify(
-    username: string,
-    password: string,
-    names: readonly string[] = [...this.#stores.keys()],
-  ): Promise<LoginVerdict> {
+  async verify(username: string, password: string, names: readonly string[] = this.#order): Promise<LoginVerdict> {
     const stores = names.map((name) => ({ name, store: this.#store(name) }));
     const plausible = isPlausibleUsername(username) && isPlausiblePassword(password);
     const decision = plausible ? await this.#search(username, password, stores) : undefined;
@@ -71,6 +81,7 @@ export class UserStores {
   }
 
   async close(): Promise<void> {
+    await Promise.all(Array.from(this.#shadows.values(), (shadow) => shadow.close()));
     await Promise.all(Array.from(this.#stores.values(), (store) => store.close()));
   }
 
@@ -81,9 +92,10 @@ export class UserStores {
       const policy = this.#policies[name];
       const verdict = await store.verify(username, password).catch((error: unknown) => {
         if (!policy?.optional) throw error;
-        this.#warn('user store passed over', { store: name, cause: causeOf(error) });
+        this.#events.warn('user store passed over', { store: name, cause: causeOf(error) });
         outages.push(error);
       });
+      if (verdict) this.#shadows.get(name)?.compare(username, password, verdict.outcome);
       if (!verdict || verdict.outcome === 'unknown') continue;
       const decision = { ...verdict, store: name };
       if (verdict.outcome === 'accepted' || !policy?.continue_on_reject) return decision;
@@ -91,6 +103,10 @@ export class UserStores {
     }
     if (outages.length > 0) throw outages[0];
     return refusal;
+  }
+
+  #openShadow(store: string, shadow: string): ShadowLogins {
+    return new ShadowLogins(this.#store(shadow), (login) => this.#events.shadowed({ store, shadow, ...login }));
   }
 
   #store(name: string): UserStore {
@@ -107,33 +123,58 @@ interface NamedStore {
 
 /** What opening a store may need besides its own section. */
 interface Surroundings {
+  /** What the store is called. */
+  readonly name: string;
   /** Where a path of the configuration leads. */
   readonly pathOf: (path: string) => string;
-  readonly hashes: HashVerifier;
+  readonly hashes: HashMaker;
+  /** The gateway's own store. */
+  readonly store: Store;
+  readonly events: UserStoreEvents;
   readonly warn: (problem: string, error: unknown) => void;
 }
 
 /** Every kind of user store, by its `type`. What talks to a server comes with its driver, only if it is configured. */
-async function openStore(config: UserStoreConfig, { pathOf, hashes, warn }: Surroundings): Promise<UserStore> {
+async function openStore(config: UserStoreConfig, surroundings: Surroundings): Promise<UserStore> {
+  const { pathOf, warn } = surroundings;
   switch (config.type) {
     case 'file':
-      return FileUserStore.open(pathOf(config.path), new PasswordChecker(hashes, config), (error) =>
+      return FileUserStore.open(pathOf(config.path), openPasswords(config, surroundings), (error) =>
         warn('users file not read again', error),
       );
-    case 'sql':
-      return new SqlUserStore(
-        await openDatabase(config, readCa(config, pathOf)),
-        new PasswordChecker(hashes, config),
-        config,
-      );
+    case 'sql': {
+      const database = new BoundedDatabase(await openDatabase(config, readCa(config, pathOf)), config);
+      return new SqlUserStore(database, openPasswords(config, surroundings, database));
+    }
     case 'ldap': {
       const { LdapUserStore } = await import('./ldap/ldap.ts');
       const onPassedOver = (url: string, error: unknown) => warn(`LDAP server ${url} passed over`, error);
       return new LdapUserStore(config, readCa(config, pathOf), onPassedOver);
     }
+    case 'legacy_login': {
+      const { LegacyLoginUserStore } = await import('./legacy-login/legacy-login.ts');
+      return new LegacyLoginUserStore(config, readCa(config, pathOf));
+    }
+    case 'oauth': {
+      const { OAuthUserStore } = await import('./oauth.ts');
+      return new OAuthUserStore(config, readCa(config, pathOf));
+    }
     case 'module':
       return ModuleUserStore.open(pathOf(config.path), config);
   }
+}
+
+/** @param database where the new hashes are kept, unless `rehash` says an overlay */
+function openPasswords(
+  config: FileUsersConfig | SqlUsersConfig,
+  { name, hashes, store, events }: Surroundings,
+  database?: HashKeeper,
+): HashedPasswords {
+  const checker = new PasswordChecker(hashes, config);
+  if (config.rehash === undefined) return new HashedPasswords(checker);
+  const keeper = config.rehash === OVERLAY || !database ? new HashOverlay(store, name, hashes) : database;
+  const report: UpgradeReport = (upgrade) => events.upgraded({ store: name, ...upgrade });
+  return new HashedPasswords(checker, new PasswordUpgrades(checker, hashes, keeper, report));
 }
 
 async function openDatabase(config: SqlUsersConfig, ca: string | undefined): Promise<Database> {
@@ -146,7 +187,7 @@ async function openDatabase(config: SqlUsersConfig, ca: string | undefined): Pro
 }
 
 /** The certificates of `tls.ca_file`; undefined for those that Node trusts. */
-function readCa({ tls }: SqlUsersConfig | LdapUsersConfig, pathOf: Surroundings['pathOf']): string | undefined {
+function readCa({ tls }: Pick<SqlUsersConfig, 'tls'>, pathOf: Surroundings['pathOf']): string | undefined {
   return tls?.ca_file === undefined ? undefined : readConfiguredFile(pathOf(tls.ca_file), MAX_CA_BYTES);
 }
 
@@ -159,25 +200,24 @@ function readCa({ tls }: SqlUsersConfig | LdapUsersConfig, pathOf: Surroundings[
 export async function openUserStores(
   config: Config['users'],
   directory: string,
-  hashes: HashVerifier,
-  warn: Warn,
+  parts: Pick<Surroundings, 'hashes' | 'store' | 'events'>,
 ): Promise<UserStores> {
   const stores = new Map<string, UserStore>();
   const failures: unknown[] = [];
   for (const [name, section] of Object.entries(config)) {
     const opening = openStore(section, {
+      ...parts,
+      name,
       pathOf: (path) => resolve(directory, path),
-      hashes,
-      warn: (problem, error) => warn(problem, { store: name, cause: causeOf(error) }),
+      warn: (problem, error) => parts.events.warn(problem, { store: name, cause: causeOf(error) }),
     });
     await opening.then(
       (store) => stores.set(name, store),
       (error) => failures.push(error),
     );
   }
-  const opened = new UserStores(stores, config, warn);
-  if (failures.length === 0) return opened;
-  await opened.close();
+  if (failures.length === 0) return new UserStores(stores, config, parts.events);
+  await new UserStores(stores).close();
   throw failures.find((failure) => !(failure instanceof ConfigError)) ?? new ConfigError(failures.flatMap(problemsOf));
 }
 

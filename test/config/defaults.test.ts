@@ -66,6 +66,8 @@ const defaults: readonly [key: string, value: unknown][] = [
   ['users.staff.unicode', 'raw'],
   ['users.staff.optional', false],
   ['users.staff.continue_on_reject', false],
+  ['users.staff.rehash', undefined],
+  ['users.staff.shadow', undefined],
   ['login_limits.user_and_address.failures', 5],
   ['login_limits.user_and_address.lock', MINUTE],
   ['login_limits.user_and_address.max_lock', 15 * MINUTE],

@@ -228,6 +228,20 @@ describe('self_signed_tls_client_auth', () => {
       for (const [row, id, identity, answer] of rows) assert.equal(said(await logIn(url, id, identity)), answer, row);
     });
   }
+
+  test('its key may be behind a jwks_uri, and a server that is out is no verdict', async (context) => {
+    let isOut = true;
+    const published = await startUpstream(context, (_, response) => {
+      response.writeHead(isOut ? 500 : 200).end(JSON.stringify({ keys: [{ kty: 'EC' }, jwk] }));
+    });
+    const uris = ['out', 'key'].map((id) => ({ id, jwks_uri: `${published.url}/${id}`, ...client }));
+    const tls = tlsFiles(context, server);
+    const { url } = await startGateway(context, { listen: { ...LISTEN, tls }, clients: uris, login_limits: GENEROUS });
+    assert.equal(said(await logIn(url, 'out', own)), '503 temporarily_unavailable');
+    isOut = false;
+    assert.equal(said(await logIn(url, 'key', own)), '200');
+    assert.equal(said(await logIn(url, 'key', other)), '401 invalid_client');
+  });
 });
 
 describe('a certificate in a header', () => {

@@ -37,7 +37,7 @@ test('a refresh token that came while its user store was out is still good after
   const login = { clientId: 'app', user: { ...user, store: 'directory' }, scope: ['read'], authTime: 0, address: '' };
   const { token } = await families.start(login, client.refresh);
   const form = new Map([['refresh_token', token]]);
-  const refresh = () => grant.authorize({ form, client, certificate: undefined, address: '', requestId: '' });
+  const refresh = () => grant.authorize({ form, client, confirmation: undefined, address: '', requestId: '' });
 
   await assert.rejects(refresh(), { code: 'temporarily_unavailable' });
   isOut = false;

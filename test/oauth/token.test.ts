@@ -164,6 +164,13 @@ const REFUSALS: readonly Row[] = [
   ['a public client by Basic', LOGIN, { Authorization: basic('spa', '') }, 401, 'invalid_client'],
   ['a client of Basic by POST', { ...LOGIN, client_id: 'web', client_secret: 'x' }, {}, 401, 'invalid_client'],
   ['a confidential client without its secret', { ...LOGIN, client_id: 'web' }, {}, 401, 'invalid_client'],
+  [
+    'a client of POST with an empty secret',
+    { ...LOGIN, client_id: 'post', client_secret: '' },
+    {},
+    401,
+    'invalid_client',
+  ],
   ['two authentication methods', { ...LOGIN, client_secret: 'x', client_id: 'web' }, AS_WEB, 400, 'invalid_request'],
   ['Basic and another client_id', { ...LOGIN, client_id: 'spa' }, AS_WEB, 400, 'invalid_request'],
   ['a parameter twice', `${new URLSearchParams(LOGIN)}&username=bob`, AS_WEB, 400, 'invalid_request'],
@@ -200,6 +207,7 @@ const ACCEPTED: readonly (readonly [
     { Authorization: basic(encodeURIComponent('odd-id%'), encodeURIComponent('a%2Bb+c:d')) },
   ],
   ['a public client', { ...LOGIN, client_id: 'spa' }, {}],
+  ['a public client with an empty secret', { ...LOGIN, client_id: 'spa', client_secret: '' }, {}],
   ['client_secret_post', { ...LOGIN, client_id: 'post', client_secret: 's3cret' }, {}],
   [
     'a charset beside the type',

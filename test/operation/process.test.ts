@@ -1,51 +1,14 @@
 import assert from 'node:assert/strict';
-import { type ChildProcessWithoutNullStreams, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { writeFileSync } from 'node:fs';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
-import { describe, type TestContext, test } from 'node:test';
+import { describe, test } from 'node:test';
 import { setTimeout as delay } from 'node:timers/promises';
-import { CLI, postern } from '../support/cli.ts';
-import {
-  login,
-  PASSWORD,
-  redisStore,
-  SECRET,
-  type Settings,
-  startUpstream,
-  writeConfiguration,
-} from '../support/gateway.ts';
-
-interface ServedGateway {
-  readonly url: string;
-  readonly adminUrl: string;
-  readonly process: ChildProcessWithoutNullStreams;
-  /** All lines of stdout so far. */
-  readonly lines: string[];
-}
-
-/** `postern serve`, in a process of its own, once it says that it listens. */
-async function serve(context: TestContext, settings: Settings): Promise<ServedGateway> {
-  const directory = writeConfiguration({ listen: { shutdown_grace: '25s' }, ...settings });
-  const child = spawn(process.execPath, [CLI, 'serve', join(directory, 'gateway.yaml')]);
-  context.after(() => child.kill('SIGKILL'));
-  const lines: string[] = [];
-  let rest = '';
-  const listening = new Promise<Record<string, string>>((resolve, reject) => {
-    child.stdout.on('data', (chunk: Buffer) => {
-      const parts = (rest + chunk).split('\n');
-      rest = parts.pop() ?? '';
-      lines.push(...parts);
-      const record = parts.map((line) => JSON.parse(line)).find(({ msg }) => msg === 'listening');
-      if (record) resolve(record);
-    });
-    child.once('exit', (code) => reject(new Error(`it ended with ${code}`)));
-  });
-  const { address, admin } = await listening;
-  return { url: `http://${address}`, adminUrl: `http://${admin}`, process: child, lines };
-}
+import { postern } from '../support/cli.ts';
+import { login, PASSWORD, redisStore, SECRET, startUpstream, writeConfiguration } from '../support/gateway.ts';
+import { serve } from '../support/serve.ts';
 
 describe('SIGTERM', () => {
   test('lets every request in flight come to its end, then exits with 0', async (context) => {

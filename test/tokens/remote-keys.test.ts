@@ -2,9 +2,22 @@ import assert from 'node:assert/strict';
 import { createServer, type RequestListener, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { beforeEach, describe, mock, type TestContext, test } from 'node:test';
-import { type CryptoKey, exportJWK, generateKeyPair, type JWK, jwtVerify, SignJWT } from 'jose';
+import {
+  type CryptoKey,
+  exportJWK,
+  generateKeyPair,
+  type JWK,
+  type JWSHeaderParameters,
+  jwtVerify,
+  SignJWT,
+} from 'jose';
 import { GatewayError } from '../../src/errors.ts';
-import { remoteKeys } from '../../src/tokens/remote-keys.ts';
+import { RemoteKeys } from '../../src/tokens/remote-keys.ts';
+
+function remoteKeys(url: string, note: (cause: unknown) => void) {
+  const keys = new RemoteKeys(url, note);
+  return (header: JWSHeaderParameters) => keys.find(header);
+}
 
 const SECOND = 1000;
 const MINUTE = 60 * SECOND;

@@ -5,7 +5,12 @@ import { join } from 'node:path';
 import { after, test } from 'node:test';
 import { loadConfig } from '../../src/config/load.ts';
 
-Object.assign(process.env, { DB_PASSWORD: 'secret', LDAP_PASSWORD: 'secret', AD_PASSWORD: 'secret' });
+Object.assign(process.env, {
+  DB_PASSWORD: 'secret',
+  LDAP_PASSWORD: 'secret',
+  AD_PASSWORD: 'secret',
+  SSO_CLIENT_SECRET: 'secret',
+});
 
 const REST = `
 tokens: { issuer: https://api.example.com, audience: https://api.example.com }
@@ -27,5 +32,5 @@ test('every configuration in docs/users.md is sound, and every kind of store has
     writeFileSync(file, block + REST);
     return Object.values(loadConfig(file).users).map(({ type }) => type);
   });
-  assert.deepEqual([...new Set(types)].sort(), ['file', 'ldap', 'module', 'sql']);
+  assert.deepEqual([...new Set(types)].sort(), ['file', 'ldap', 'legacy_login', 'module', 'oauth', 'sql']);
 });

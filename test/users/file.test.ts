@@ -9,6 +9,7 @@ import { hashSync as bcryptHash } from '@node-rs/bcrypt';
 import { passwords } from '../../src/config/passwords.ts';
 import { ConfigError } from '../../src/config/problem.ts';
 import { FileUserStore } from '../../src/users/file.ts';
+import { HashedPasswords } from '../../src/users/hashed-passwords.ts';
 import { HashPool } from '../../src/users/password-hash/hash-pool.ts';
 import { PasswordChecker } from '../../src/users/password-hash/password-checker.ts';
 import { PEOPLE, userStoreContract } from './user-store.contract.ts';
@@ -22,16 +23,16 @@ after(() => rm(directory, { recursive: true }));
 const pool = new HashPool({ concurrent_checks: 1, queue: 16 });
 after(() => pool.close());
 
-const checker = new PasswordChecker(pool, { unicode: 'raw' });
+const hashed = new HashedPasswords(new PasswordChecker(pool, { unicode: 'raw' }));
 
 /** Checks for real, and keeps which hashes were checked. */
-function recorder(): { readonly passwords: PasswordChecker; readonly checked: string[] } {
+function recorder(): { readonly passwords: HashedPasswords; readonly checked: string[] } {
   const checked: string[] = [];
   const verify = (password: string, hash: string) => {
     checked.push(hash);
     return pool.verify(password, hash);
   };
-  return { checked, passwords: new PasswordChecker({ verify }, { unicode: 'raw' }) };
+  return { checked, passwords: new HashedPasswords(new PasswordChecker({ verify }, { unicode: 'raw' })) };
 }
 
 const ignore = (): void => {};
@@ -60,14 +61,15 @@ async function write(name: string, text: string | Buffer): Promise<string> {
 }
 
 userStoreContract('a users.yaml', async () =>
-  FileUserStore.open(await write('contract.yaml', usersYaml(PEOPLE)), checker, ignore),
+  FileUserStore.open(await write('contract.yaml', usersYaml(PEOPLE)), hashed, ignore),
 );
 userStoreContract('an htpasswd file', async () =>
-  FileUserStore.open(await write('contract.htpasswd', htpasswd(PEOPLE)), checker, ignore),
+  FileUserStore.open(await write('contract.htpasswd', htpasswd(PEOPLE)), hashed, ignore),
 );
 
 describe('digests with a salt, as `hash` says', () => {
-  const digests = new PasswordChecker(pool, { hash: passwords.hash.parse('md5("{salt}{password}")'), unicode: 'raw' });
+  const hash = passwords.hash.parse('md5("{salt}{password}")');
+  const digests = new HashedPasswords(new PasswordChecker(pool, { hash, unicode: 'raw' }));
 
   test('are checked with the `password_salt` of the user', async () => {
     // PHP 8.2.36: md5('NaCl' . 'myComplexPsw!1')
@@ -132,7 +134,7 @@ describe('a file that cannot be opened', () => {
   ];
   for (const [sentence, path, message] of FILES) {
     test(sentence, async () => {
-      await assert.rejects(FileUserStore.open(await path(), checker, ignore), (error) => {
+      await assert.rejects(FileUserStore.open(await path(), hashed, ignore), (error) => {
         assert.ok(error instanceof ConfigError);
         assert.match(error.message, message);
         return true;
@@ -170,7 +172,7 @@ describe('a file that changes', () => {
       await symlink(`${folder}.first`, folder);
       const path = join(folder, 'users');
       await writeFile(path, htpasswd([['old', 'right']]));
-      const store = await FileUserStore.open(path, checker, assert.fail);
+      const store = await FileUserStore.open(path, hashed, assert.fail);
       assert.equal((await store.verify('old', 'right')).outcome, 'accepted');
 
       await change(path, htpasswd([['new', 'right']]));
@@ -186,7 +188,7 @@ describe('a file that changes', () => {
   test('to a broken version is told once, and the last good version stays until the next one', async () => {
     const problems: Error[] = [];
     const path = await write('reread', htpasswd([['a', 'right']]));
-    const store = await FileUserStore.open(path, checker, (problem) => problems.push(problem));
+    const store = await FileUserStore.open(path, hashed, (problem) => problems.push(problem));
     const BROKEN = [() => writeFile(path, 'a:hunter2'), () => unlink(path)];
     for (const [index, breakFile] of BROKEN.entries()) {
       await breakFile();

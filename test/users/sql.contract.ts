@@ -1,12 +1,16 @@
 import assert from 'node:assert/strict';
+import { createHash } from 'node:crypto';
 import { after, before, describe, test } from 'node:test';
+import { setTimeout as delay } from 'node:timers/promises';
 import { hashSync } from '@node-rs/bcrypt';
 import type { SqlUsersConfig } from '../../src/config/schema.ts';
 import { GatewayError } from '../../src/errors.ts';
+import { HashedPasswords } from '../../src/users/hashed-passwords.ts';
 import { HashPool } from '../../src/users/password-hash/hash-pool.ts';
 import { PasswordChecker } from '../../src/users/password-hash/password-checker.ts';
-import { type Database, SqlUserStore } from '../../src/users/sql/sql.ts';
-import { login, requestToken, startGateway } from '../support/gateway.ts';
+import { BoundedDatabase, type Database } from '../../src/users/sql/bounded-database.ts';
+import { SqlUserStore } from '../../src/users/sql/sql.ts';
+import { login, type RunningGateway, requestToken, startGateway } from '../support/gateway.ts';
 import type { RunningDatabase } from '../support/postgres.ts';
 import type { Provided } from '../support/server-process.ts';
 import { PEOPLE, userStoreContract } from './user-store.contract.ts';
@@ -39,7 +43,9 @@ export function sqlContract(kind: DatabaseKind): void {
     return provided.server;
   };
   before(async () => {
-    if (!skip) await fill(database(), kind);
+    if (skip) return;
+    await fill(database(), kind);
+    await fillLegacy(database(), kind);
   });
   after(async () => {
     await hashes.close();
@@ -55,7 +61,8 @@ export function sqlContract(kind: DatabaseKind): void {
       continue_on_reject: false,
     };
     const config = { type: 'sql' as const, url: database().url, query: QUERY, ...bounds, ...changes };
-    return new SqlUserStore(kind.open(config), new PasswordChecker(hashes, config), config);
+    const passwords = new HashedPasswords(new PasswordChecker(hashes, config));
+    return new SqlUserStore(new BoundedDatabase(kind.open(config), config), passwords);
   };
 
   userStoreContract(kind.name, async () => open(), { skip: provided.skip });
@@ -66,6 +73,14 @@ export function sqlContract(kind: DatabaseKind): void {
     async (port) => open({ url: withPort(database().url, port), timeout: TIMEOUT_MS }),
     skip,
   );
+
+  const read = async (username: string) => {
+    const store = open({ query: 'select password_hash, password_hash as kept from legacy where login = $1' });
+    const kept = (await store.lookup(username))?.attributes.kept;
+    await store.close();
+    return kept;
+  };
+  describe(`legacy hashes of ${kind.name}`, () => legacyHashes({ skip, url: () => database().url, read }));
 
   describe(`users of ${kind.name}`, { skip }, () => {
     const USERS: readonly [sentence: string, query: string, username: string, attributes: object | string][] = [
@@ -161,6 +176,110 @@ export function sqlContract(kind: DatabaseKind): void {
   });
 }
 
+const LEGACY = 'select login as username, password_hash, password_salt from legacy where login = $1';
+const REHASH = 'update legacy set password_hash = $2 where login = $1';
+/** More than bcrypt reads. */
+const LONG = 'correct horse '.repeat(8);
+
+/** Logins to one table that has hashes of many kinds, and new ones in their place. */
+function legacyHashes({
+  skip,
+  url,
+  read,
+}: {
+  skip: string | false;
+  url: () => string;
+  read: (login: string) => Promise<unknown>;
+}): void {
+  const users = (rehash: string, hash = 'md5("{salt}{password}")') => ({
+    people: { type: 'sql', url: url(), query: LEGACY, hash, rehash },
+  });
+
+  const LOGINS: readonly [sentence: string, username: string, password: string, status: number][] = [
+    ['a digest with its salt', 'salted', 'correct horse', 200],
+    ['a digest with its salt, and a wrong password', 'salted', 'NaClcorrect horse', 400],
+    ['a digest with another salt', 'salted2', 'correct horse', 200],
+    ['bcrypt in the same table', 'bcrypt', 'correct horse', 200],
+    ['bcrypt in the same table, and a wrong password', 'bcrypt', 'NaClcorrect horse', 400],
+    ['crypt(3) in the same table', 'crypt', 'correct horse', 200],
+    ['a locked password, as passwd(5) has it', 'locked', 'correct horse', 400],
+    ['a password that was never set', 'unset', '*', 400],
+    ['a digest without its salt is an outage', 'saltless', 'correct horse', 503],
+  ];
+  test('hashes of many kinds in one table', { skip }, async (context) => {
+    const gateway = await startGateway(context, { users: users('') });
+    for (const [sentence, username, password, status] of LOGINS) {
+      assert.equal((await login(gateway, { username, password })).status, status, sentence);
+    }
+  });
+
+  const UPGRADES: readonly [sentence: string, username: string, password: string, from: string, rehash: string][] = [
+    ['a digest', 'salted', 'correct horse', 'md5', REHASH],
+    ['bcrypt', 'bcrypt', 'correct horse', 'bcrypt', `${REHASH} and password_hash = $3`],
+    ['a digest of a long password', 'long', LONG, 'md5', `${REHASH} and password_hash <> $2 and login = $1 -- $4`],
+  ];
+  for (const [sentence, username, password, from, rehash] of UPGRADES) {
+    test(`a login replaces ${sentence} by argon2id, and the next is checked against that`, {
+      skip,
+    }, async (context) => {
+      const gateway = await startGateway(context, { users: users(rehash) });
+      assert.equal((await login(gateway, { username, password })).status, 200);
+      const record = await logged(gateway, 'password hash upgraded');
+      assert.deepEqual([record.store, record.username, record.from], ['people', username, from]);
+      const hash = String(await read(username));
+      assert.match(hash, /^\$argon2id\$v=19\$m=19456,t=2,p=1\$/);
+      assert.equal((await login(gateway, { username, password })).status, 200);
+      assert.equal((await login(gateway, { username, password: password.slice(0, -1) })).status, 400);
+      assert.equal(await read(username), hash);
+      const metrics = await (await fetch(`${gateway.adminUrl}/metrics`)).text();
+      assert.ok(metrics.includes(`\npostern_password_hash_upgrades_total{from="${from}",to="argon2id"} 1\n`));
+      assert.doesNotMatch(JSON.stringify(gateway.records), /correct horse|argon2id\$/);
+    });
+  }
+
+  const FAILURES: readonly [sentence: string, rehash: string][] = [
+    ['another hash by now', `${REHASH} and password_hash <> $3`],
+    ['more than one row', 'update legacy set password_hash = $2 where login <> $1'],
+    ['no SQL', 'updte $1, $2'],
+  ];
+  for (const [sentence, rehash] of FAILURES) {
+    test(`a rehash that fails (${sentence}) changes nothing, and the login holds`, { skip }, async (context) => {
+      const gateway = await startGateway(context, { users: users(rehash) });
+      const logins = ['salted2', 'unset', 'saltless'];
+      const before = await Promise.all(logins.map(read));
+      for (const count of [1, 2]) {
+        assert.equal((await login(gateway, { username: 'salted2', password: 'correct horse' })).status, 200);
+        await logged(gateway, 'password hash not upgraded', count);
+      }
+      assert.deepEqual(await Promise.all(logins.map(read)), before);
+      const metrics = await (await fetch(`${gateway.adminUrl}/metrics`)).text();
+      assert.match(metrics, /^postern_password_hash_upgrades_failed_total\{store="people",outcome="failed"\} 2$/m);
+      assert.doesNotMatch(metrics, /^postern_password_hash_upgrades_total\{/m);
+    });
+  }
+
+  test('an overlay leaves the table as it is', { skip }, async (context) => {
+    const gateway = await startGateway(context, { users: users('overlay') });
+    const before = await read('salted2');
+    for (const password of ['correct horse', 'correct horse', 'wrong']) {
+      const { status } = await login(gateway, { username: 'salted2', password });
+      assert.equal(status, password === 'wrong' ? 400 : 200);
+      await logged(gateway, 'password hash upgraded');
+    }
+    assert.equal(await read('salted2'), before);
+    assert.equal(gateway.records.filter(({ msg }) => msg === 'password hash upgraded').length, 1);
+  });
+}
+
+/** The last of `count` records with this message, when they are there. */
+async function logged({ records }: RunningGateway, message: string, count = 1): Promise<Record<string, unknown>> {
+  for (;;) {
+    const record = records.filter(({ msg }) => msg === message)[count - 1];
+    if (record) return record;
+    await delay(5);
+  }
+}
+
 async function outcome(store: SqlUserStore, username: string): Promise<unknown> {
   try {
     const verdict = await store.verify(username, 'correct horse');
@@ -191,6 +310,30 @@ async function fill(database: RunningDatabase, { exactText, parameter }: Databas
   ]) {
     const row = `${id}, '${login}', ${passwordHash}, 7, '1970-01-01', null, null, ${disabled}`;
     await database.run(`insert into people values (${row})`);
+  }
+}
+
+async function fillLegacy(database: RunningDatabase, { exactText, parameter }: DatabaseKind): Promise<void> {
+  await database.run(
+    `create table legacy (login ${exactText}, password_hash varchar(255), password_salt varchar(255))`,
+  );
+  const md5 = (text: string) => createHash('md5').update(text).digest('hex');
+  const salted = md5('NaClcorrect horse');
+  const ROWS: readonly (readonly [login: string, hash: string, salt?: string])[] = [
+    ['salted', salted, 'NaCl'],
+    ['salted2', md5('KClcorrect horse'), 'KCl'],
+    ['long', md5(`NaCl${LONG}`), 'NaCl'],
+    ['bcrypt', hashSync('correct horse', { cost: 4 })],
+    // openssl passwd -5 -salt saltstring
+    ['crypt', '$5$saltstring$vc6YOOogU4kWVvwga8e9zTFgKcy4tb5LaPxIiPJzqEC'],
+    ['locked', `!${salted}`, 'NaCl'],
+    ['unset', '*'],
+    ['saltless', salted],
+  ];
+  for (const [login, hash, salt] of ROWS) {
+    const last = salt === undefined ? 'null' : parameter(3);
+    const row = `${parameter(1)}, ${parameter(2)}, ${last}`;
+    await database.run(`insert into legacy values (${row})`, [login, hash, ...(salt === undefined ? [] : [salt])]);
   }
 }
 

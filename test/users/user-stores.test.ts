@@ -6,7 +6,8 @@ import { after, before, describe, test } from 'node:test';
 import { hashSync } from '@node-rs/bcrypt';
 import { ConfigError } from '../../src/config/problem.ts';
 import { GatewayError, unavailable } from '../../src/errors.ts';
-import { HashPool, type HashVerifier } from '../../src/users/password-hash/hash-pool.ts';
+import { MemoryStore } from '../../src/store/memory.ts';
+import { type HashMaker, HashPool } from '../../src/users/password-hash/hash-pool.ts';
 import type { UserStore, Verdict } from '../../src/users/user-store.ts';
 import { openUserStores, UserStores } from '../../src/users/user-stores.ts';
 
@@ -15,12 +16,15 @@ after(() => pool.close());
 
 /** The hashes that were checked, in order. */
 const checked: string[] = [];
-const hashes: HashVerifier = {
+const hashes: HashMaker = {
+  hash: (password) => pool.hash(password),
   verify: (password, hash) => {
     checked.push(hash);
     return pool.verify(password, hash);
   },
 };
+
+const unexpected = () => assert.fail();
 
 const STAFF = hashSync('staff password', { cost: 4 });
 const CUSTOMER = hashSync('customer password', { cost: 4 });
@@ -31,7 +35,11 @@ let stores: UserStores;
 function open(config: Record<string, string>): Promise<UserStores> {
   const rest = { unicode: 'raw' as const, optional: false, continue_on_reject: false };
   const sections = Object.entries(config).map(([name, path]) => [name, { type: 'file' as const, path, ...rest }]);
-  return openUserStores(Object.fromEntries(sections), directory, hashes, assert.fail);
+  return openUserStores(Object.fromEntries(sections), directory, {
+    hashes,
+    store: new MemoryStore(),
+    events: { warn: unexpected, upgraded: unexpected, shadowed: unexpected },
+  });
 }
 
 before(async () => {
@@ -224,7 +232,7 @@ describe('several user stores', () => {
       const several = new UserStores(
         new Map(search.map(([outcome], index) => [String(index), always(outcome)])),
         Object.fromEntries(search.map(([, policy], index) => [String(index), POLICIES[policy]])),
-        (_, { store }) => warned.push(store),
+        { warn: (_, { store }) => warned.push(store), shadowed: unexpected },
       );
       const verdict = several.verify('john', 'x');
       if (expected === 'out') {

@@ -1,7 +1,7 @@
 import { createLocalJWKSet, type JWTVerifyGetKey } from 'jose';
 import { SIGNATURE_ALGORITHMS } from '../../config/public-jwk.ts';
 import type { ClientConfig } from '../../config/schema.ts';
-import { remoteKeys } from '../../tokens/remote-keys.ts';
+import { RemoteKeys } from '../../tokens/remote-keys.ts';
 
 /** What a client's assertions are verified with. */
 export interface AssertionKeys {
@@ -22,7 +22,10 @@ export function assertionKeys(client: ClientConfig, onFailure: KeysFailureListen
 
 function publicKeys(client: ClientConfig, onFailure: KeysFailureListener): JWTVerifyGetKey {
   const { jwks, jwks_uri } = client;
-  if (jwks_uri !== undefined) return remoteKeys(jwks_uri, (cause) => onFailure(client, cause));
+  if (jwks_uri !== undefined) {
+    const keys = new RemoteKeys(jwks_uri, (cause) => onFailure(client, cause));
+    return (header) => keys.find(header);
+  }
   return createLocalJWKSet(jwks ?? { keys: [] });
 }
 

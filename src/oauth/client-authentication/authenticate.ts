@@ -5,7 +5,7 @@ import { standIn } from '../../users/decoy.ts';
 import type { HashVerifier } from '../../users/password-hash/hash-pool.ts';
 import { parameter } from '../form.ts';
 import { type AssertionParts, createClientAssertion } from './client-assertion.ts';
-import { clientIdAlone } from './client-id-alone.ts';
+import { createClientIdAlone } from './client-id-alone.ts';
 import { createClientSecretBasic } from './client-secret-basic.ts';
 import { createClientSecretPost } from './client-secret-post.ts';
 import type { Attempt, AuthenticationMethod, ClientEvidence } from './method.ts';
@@ -35,7 +35,7 @@ export class ClientAuthentication {
       createClientSecretBasic(hashes),
       createClientSecretPost(hashes),
       createClientAssertion(parts),
-      clientIdAlone,
+      createClientIdAlone(parts),
     ];
   }
 

@@ -1,5 +1,5 @@
 import type { ClientConfig } from '../../config/schema.ts';
-import type { ClientCertificate } from '../../tls/client-certificate.ts';
+import type { Confirmation } from '../../tokens/confirmation.ts';
 import type { TokenGrant } from '../../tokens/mint.ts';
 import type { Form } from '../form.ts';
 
@@ -7,8 +7,8 @@ import type { Form } from '../form.ts';
 export interface GrantRequest {
   readonly form: Form;
   readonly client: ClientConfig;
-  /** That the client has shown, whatever it proves. */
-  readonly certificate: ClientCertificate | undefined;
+  /** What its tokens will be bound to. */
+  readonly confirmation: Confirmation | undefined;
   readonly address: string;
   readonly requestId: string;
 }

@@ -44,7 +44,7 @@ export class PasswordGrant implements Grant {
     const scope = grantedScope(form, client);
     const { user, store } = await this.#login(request, credentials);
     const authTime = Math.floor(Date.now() / 1000);
-    const family = { ...ownerOf(client, request.certificate), user: { ...user, store }, scope, authTime, address };
+    const family = { ...ownerOf(client, request.confirmation), user: { ...user, store }, scope, authTime, address };
     const keepsSession = client.grants.includes('refresh_token');
     const issued = keepsSession ? await this.#families.start(family, client.refresh) : undefined;
     const login = { attributes: user.attributes, authTime, sessionId: issued?.sessionId };

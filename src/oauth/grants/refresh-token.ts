@@ -18,9 +18,9 @@ export class RefreshTokenGrant implements Grant {
     this.#users = parts.users;
   }
 
-  async authorize({ form, client, certificate }: GrantRequest): Promise<Granted> {
+  async authorize({ form, client, confirmation }: GrantRequest): Promise<Granted> {
     const presented = requiredParameter(form, 'refresh_token');
-    const owner = ownerOf(client, certificate);
+    const owner = ownerOf(client, confirmation);
     const user = await this.#lookup(presented, owner);
     const narrower = requestedScope(form);
     const use = { ...owner, ...(narrower && { scope: narrower }) };

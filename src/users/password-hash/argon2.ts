@@ -1,4 +1,4 @@
-import { hash, type ParsedHashOptions, parseOptions, verifySync } from '@node-rs/argon2';
+import { hashSync, type ParsedHashOptions, parseOptions, verifySync } from '@node-rs/argon2';
 import { isPlausiblePassword, MAX_PASSWORD_BYTES } from '../credentials.ts';
 import type { PasswordHashScheme } from './scheme.ts';
 
@@ -36,14 +36,16 @@ function argon2(name: string): PasswordHashScheme {
 const TARGET = { memoryCost: 19_456, timeCost: 2, parallelism: 1 } as const;
 
 /**
- * Makes an argon2id hash at the parameters that we hold for strong.
+ * Makes an argon2id hash at the parameters that we hold for strong. Takes as long as a check: a gateway calls it through
+ * its `HashPool`.
+ *
  * @throws RangeError for a password that could never log in.
  */
-export async function hashPassword(password: string): Promise<string> {
+export function hashPassword(password: string): string {
   if (!isPlausiblePassword(password)) {
     throw new RangeError(`a password has 1 to ${MAX_PASSWORD_BYTES} bytes, and no NUL among them`);
   }
-  return hash(password, TARGET);
+  return hashSync(password, TARGET);
 }
 
 /** Whether a hash is anything but argon2id with at least the memory and the work of `hashPassword`. */

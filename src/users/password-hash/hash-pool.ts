@@ -3,11 +3,13 @@ import { Piscina } from 'piscina';
 import type { LoginLimitsConfig } from '../../config/schema.ts';
 import { unavailable } from '../../errors.ts';
 import { MAX_PASSWORD_BYTES } from '../credentials.ts';
-import type { HashCheck } from './hash-worker.ts';
+import type { HashWork } from './hash-worker.ts';
 import { hashProblem } from './schemes.ts';
 
 /** What checks passwords against hashes: a `HashPool`, or something around one. */
 export type HashVerifier = Pick<HashPool, 'verify'>;
+/** What also makes hashes. */
+export type HashMaker = Pick<HashPool, 'verify' | 'hash'>;
 
 /** TypeScript when this file is run from source, JavaScript when it is built: the compiler does not rewrite URLs. */
 const WORKER = new URL(`./hash-worker${extname(import.meta.url)}`, import.meta.url).href;
@@ -15,7 +17,8 @@ const IDLE_TIMEOUT_MS = 30_000;
 const OVERLONG_PASSWORD = 'a password that is too long';
 
 /**
- * Checks passwords on threads of its own: at most `concurrent_checks` at once, `queue` more wait.
+ * Checks passwords on threads of its own: at most `concurrent_checks` at once, `queue` more wait. Makes hashes there too,
+ * when a thread has nothing to check.
  *
  * The hash libraries' own asynchronous calls would run on libuv's pool instead. It has four threads, and four argon2
  * hashes would hold up all that shares them: DNS look-ups, file reads, and the WebCrypto with which jose verifies the
@@ -28,7 +31,8 @@ export class HashPool {
   readonly #concurrentChecks: number;
   readonly #maxChecks: number;
   readonly #checks = new Set<Promise<boolean>>();
-  #threads: Piscina<HashCheck, boolean> | undefined;
+  readonly #made = new Set<Promise<string>>();
+  #threads: Piscina<HashWork, boolean | string> | undefined;
   #closed = false;
 
   constructor({ concurrent_checks, queue }: Pick<LoginLimitsConfig, 'concurrent_checks' | 'queue'>) {
@@ -45,19 +49,26 @@ export class HashPool {
   async verify(password: string, hash: string): Promise<boolean> {
     const obstacle = hashProblem(hash) ?? this.#obstacle();
     if (obstacle !== undefined) throw unavailable(new Error(obstacle));
-    const check = this.#check(password, hash);
-    this.#checks.add(check);
-    try {
-      return await check;
-    } finally {
-      this.#checks.delete(check);
-    }
+    return keepWhileRunning(this.#checks, this.#check(password, hash));
   }
 
-  /** Refuses new checks, waits for those that are running or queued, and ends the threads. */
+  /**
+   * A strong hash of a password that was right. Nobody waits for it, so it is made once a thread is free.
+   *
+   * @throws GatewayError `temporarily_unavailable` when the pool is closed, or a thread cannot start or dies.
+   */
+  async hash(password: string): Promise<string> {
+    while (!this.#closed && this.#checks.size + this.#made.size >= this.#concurrentChecks) {
+      await Promise.race([...this.#checks, ...this.#made]).catch(() => {}); // It is told to those who asked for it.
+    }
+    if (this.#closed) throw unavailable(new Error('hashing has ended'));
+    return keepWhileRunning(this.#made, this.#run({ password }).then(String));
+  }
+
+  /** Refuses new work, waits for what is running or queued, and ends the threads. */
   async close(): Promise<void> {
     this.#closed = true;
-    await Promise.allSettled(this.#checks);
+    await Promise.allSettled([...this.#checks, ...this.#made]);
     await this.#threads?.destroy();
   }
 
@@ -68,20 +79,24 @@ export class HashPool {
   }
 
   async #check(password: string, hash: string): Promise<boolean> {
+    const overlong = Buffer.byteLength(password) > MAX_PASSWORD_BYTES;
+    const right = await this.#run({ password: overlong ? OVERLONG_PASSWORD : password, hash });
+    return right === true && !overlong;
+  }
+
+  async #run(work: HashWork): Promise<boolean | string> {
     this.#threads ??= this.#start();
     const threads = this.#threads;
-    const overlong = Buffer.byteLength(password) > MAX_PASSWORD_BYTES;
     try {
-      const right = await threads.run({ password: overlong ? OVERLONG_PASSWORD : password, hash });
-      return right && !overlong;
+      return await threads.run(work);
     } catch (error) {
       this.#discard(threads);
       throw unavailable(error);
     }
   }
 
-  #start(): Piscina<HashCheck, boolean> {
-    const threads = new Piscina<HashCheck, boolean>({
+  #start(): Piscina<HashWork, boolean | string> {
+    const threads = new Piscina<HashWork, boolean | string>({
       filename: WORKER,
       minThreads: 1,
       maxThreads: this.#concurrentChecks,
@@ -93,12 +108,21 @@ export class HashPool {
   }
 
   /**
-   * A check that fails has lost its thread, and Piscina may leave those in the queue waiting for ever. So all of them
-   * are told, and the next check starts new threads.
+   * Work that fails has lost its thread, and Piscina may leave what is in the queue waiting for ever. So all of it fails,
+   * and what comes next starts new threads.
    */
-  #discard(threads: Piscina<HashCheck, boolean>): void {
+  #discard(threads: Piscina<HashWork, boolean | string>): void {
     if (this.#threads !== threads) return;
     this.#threads = undefined;
     void threads.destroy();
+  }
+}
+
+async function keepWhileRunning<Result>(running: Set<Promise<Result>>, work: Promise<Result>): Promise<Result> {
+  running.add(work);
+  try {
+    return await work;
+  } finally {
+    running.delete(work);
   }
 }

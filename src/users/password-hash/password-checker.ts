@@ -43,11 +43,16 @@ export class PasswordChecker {
     const problem = this.problem(stored);
     if (problem !== undefined) throw unavailable(new Error(problem));
     const { username, password_hash, password_salt: salt = '' } = stored;
-    const typed = this.#config.unicode === 'nfc' ? password.normalize('NFC') : password;
+    const typed = this.inForm(password);
     const hash = this.#plainHash(password_hash);
     return hash
       ? verifyPlainDigest(hash, { password: typed, salt, username }, password_hash)
       : this.#hashes.verify(typed, password_hash);
+  }
+
+  /** A password as it is hashed: in the Unicode form that the store says. */
+  inForm(password: string): string {
+    return this.#config.unicode === 'nfc' ? password.normalize('NFC') : password;
   }
 
   /** What logs and metrics call the scheme of a hash: that of a `hash` is the name of its digest. */

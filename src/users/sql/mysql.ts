@@ -1,21 +1,20 @@
-import { createPool, type Pool, type PoolOptions } from 'mysql2/promise';
+import { createPool, type Pool, type PoolConnection, type PoolOptions, type ResultSetHeader } from 'mysql2/promise';
 import type { SqlUsersConfig } from '../../config/schema.ts';
 import { parametersOf, replaceParameters } from '../../config/sql-parameters.ts';
 import { type Address, addressOf } from './address.ts';
+import { assertOneRow, type Connection, type Database } from './bounded-database.ts';
 import type { Row } from './row.ts';
-import type { Connection, Database } from './sql.ts';
 
 /** MySQL and MariaDB. */
 export class MysqlDatabase implements Database {
   readonly #pool: Pool;
-  readonly #query: string;
-  /** How often the query uses the username: `?` stands for one use each. */
-  readonly #uses: number;
+  readonly #query: Statement;
+  readonly #rehash: Statement;
 
   constructor(config: SqlUsersConfig, ca: string | undefined) {
     this.#pool = createPool(poolOptions(config, addressOf(config.url), ca));
-    this.#query = replaceParameters(config.query, () => '?');
-    this.#uses = parametersOf(config.query).length;
+    this.#query = prepare(config.query);
+    this.#rehash = prepare(config.rehash ?? '');
     const limit = limitStatements(config.timeout);
     this.#pool.pool.on('connection', (connection) => {
       connection.query(limit, (error) => error && connection.destroy());
@@ -26,10 +25,10 @@ export class MysqlDatabase implements Database {
     const connection = await this.#pool.getConnection();
     return {
       select: async (username) => {
-        // A statement that the server prepares: the username is never a part of its text.
-        const [rows] = await connection.execute(this.#query, Array(this.#uses).fill(username));
+        const [rows] = await connection.execute(this.#query.text, this.#query.bind([username]));
         return rows as Row[];
       },
+      rehash: (values) => this.#replace(connection, values),
       release: () => connection.release(),
       destroy: () => connection.destroy(),
     };
@@ -39,6 +38,29 @@ export class MysqlDatabase implements Database {
     // It fails with a connection that was still being made, which is closed by that.
     await this.#pool.end().catch(() => {});
   }
+
+  async #replace(connection: PoolConnection, values: readonly string[]): Promise<void> {
+    await connection.beginTransaction();
+    const [{ affectedRows }] = await connection.execute<ResultSetHeader>(this.#rehash.text, this.#rehash.bind(values));
+    // A connection on which this throws is closed, which undoes what was done.
+    assertOneRow(affectedRows);
+    await connection.commit();
+  }
+}
+
+/** What the server prepares: a value is never a part of the text. */
+interface Statement {
+  readonly text: string;
+  /** The values of `$1`, `$2` and so on, in the order in which `?` stands for them. */
+  bind(values: readonly string[]): string[];
+}
+
+function prepare(statement: string): Statement {
+  const numbers = parametersOf(statement).map(Number);
+  return {
+    text: replaceParameters(statement, () => '?'),
+    bind: (values) => numbers.map((number) => values[number - 1] ?? ''),
+  };
 }
 
 function poolOptions(config: SqlUsersConfig, address: Address, ca: string | undefined): PoolOptions {

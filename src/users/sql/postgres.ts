@@ -1,8 +1,9 @@
 import pg from 'pg';
 import type { SqlUsersConfig } from '../../config/schema.ts';
+import { parametersOf } from '../../config/sql-parameters.ts';
 import { type Address, addressOf } from './address.ts';
+import { assertOneRow, type Connection, type Database } from './bounded-database.ts';
 import type { Row } from './row.ts';
-import type { Connection, Database } from './sql.ts';
 
 const { DATE, TIMESTAMP, TIMESTAMPTZ } = pg.types.builtins;
 /** Kept as the database writes them: a JavaScript date would move a day to another time zone. */
@@ -11,10 +12,12 @@ const KEPT_AS_TEXT: ReadonlySet<number> = new Set([DATE, TIMESTAMP, TIMESTAMPTZ]
 export class PostgresDatabase implements Database {
   readonly #pool: pg.Pool;
   readonly #query: string;
+  readonly #rehash: string;
 
   constructor(config: SqlUsersConfig, ca: string | undefined) {
     this.#pool = new pg.Pool(poolOptions(config, addressOf(config.url), ca));
     this.#query = config.query;
+    this.#rehash = config.rehash ?? '';
     // Connections may break while nobody uses them, or after they were given up. Who needs one gets an error of its own.
     this.#pool.on('error', () => {});
     this.#pool.on('connect', (client) => client.on('error', () => {}));
@@ -24,6 +27,7 @@ export class PostgresDatabase implements Database {
     const client = await this.#pool.connect();
     return {
       select: async (username) => (await client.query<Row>(this.#query, [username])).rows,
+      rehash: (values) => this.#replace(client, values),
       release: () => client.release(),
       destroy: () => client.release(true),
     };
@@ -31,6 +35,16 @@ export class PostgresDatabase implements Database {
 
   close(): Promise<void> {
     return this.#pool.end();
+  }
+
+  async #replace(client: pg.PoolClient, values: readonly string[]): Promise<void> {
+    await client.query('begin');
+    // PostgreSQL refuses values that the statement does not use.
+    const used = values.slice(0, Math.max(...parametersOf(this.#rehash).map(Number)));
+    const { rowCount } = await client.query(this.#rehash, used);
+    // A connection on which this throws is closed, which undoes what was done.
+    assertOneRow(rowCount);
+    await client.query('commit');
   }
 }
 

@@ -1,18 +1,11 @@
+import type { HashedUser } from '../hashed-passwords.ts';
 import type { StoredPassword } from '../password-hash/password-checker.ts';
-import type { User } from '../user-store.ts';
 
 /** A row as the drivers give it, by the names of its columns. */
 export type Row = Readonly<Record<string, unknown>>;
 
-export interface SqlUser {
-  readonly user: User;
-  /** Undefined for a user who has none, and cannot log in. */
-  readonly password: StoredPassword | undefined;
-  readonly disabled: boolean;
-}
-
 /** @throws Error when the row is not that of a user; its message holds no value of it. */
-export function readRow({ password_hash, password_salt, disabled, ...columns }: Row, typedName: string): SqlUser {
+export function readRow({ password_hash, password_salt, disabled, ...columns }: Row, typedName: string): HashedUser {
   if (password_hash === undefined) throw new Error('the query has no column password_hash');
   // A database that ignores case knows one user by many spellings, and can tell its own.
   const username = columns.username === undefined ? typedName : readText(columns.username, 'username');

@@ -1,26 +1,9 @@
-import type { SqlUsersConfig } from '../../config/schema.ts';
-import { BoundedCalls, type Time } from '../bounded-calls.ts';
 import { isPlausibleUsername } from '../credentials.ts';
-import { chooseDecoy } from '../decoy.ts';
-import type { PasswordChecker, StoredPassword } from '../password-hash/password-checker.ts';
+import type { HashedPasswords, HashedUser } from '../hashed-passwords.ts';
+import type { StoredPassword } from '../password-hash/password-checker.ts';
 import type { User, UserStore, Verdict } from '../user-store.ts';
-import { type Row, readRow, type SqlUser } from './row.ts';
-
-/** A pool of connections to one database, through the driver of its kind. */
-export interface Database {
-  /** @throws Error within the time-out when no connection can be had. */
-  connect(): Promise<Connection>;
-  close(): Promise<void>;
-}
-
-export interface Connection {
-  /** The rows of the configured query for this username, which is bound to `$1`. */
-  select(username: string): Promise<readonly Row[]>;
-  /** Back to the pool. */
-  release(): void;
-  /** Closed at once, whatever runs on it. */
-  destroy(): void;
-}
+import type { BoundedDatabase } from './bounded-database.ts';
+import { type Row, readRow } from './row.ts';
 
 const MAX_DECOYS = 64;
 
@@ -30,24 +13,19 @@ const MAX_DECOYS = 64;
  * `password_hash`) is an outage.
  */
 export class SqlUserStore implements UserStore {
-  readonly #database: Database;
-  readonly #passwords: PasswordChecker;
-  readonly #calls: BoundedCalls;
-  /** The first passwords that were seen, for `decoy` to choose from. */
-  readonly #decoys: StoredPassword[] = [];
+  readonly #database: BoundedDatabase;
+  readonly #passwords: HashedPasswords;
+  /** The first passwords that were seen, as they were last, for `decoy` to choose from; by username. */
+  readonly #decoys = new Map<string, StoredPassword>();
 
-  constructor(database: Database, passwords: PasswordChecker, bounds: Pick<SqlUsersConfig, 'timeout' | 'concurrency'>) {
+  constructor(database: BoundedDatabase, passwords: HashedPasswords) {
     this.#database = database;
     this.#passwords = passwords;
-    this.#calls = new BoundedCalls(bounds);
   }
 
   async verify(username: string, password: string): Promise<Verdict> {
     const known = await this.#find(username);
-    if (!known) return { outcome: 'unknown' };
-    const right = await this.#check(known, password);
-    if (known.disabled) return { outcome: 'rejected', reason: 'disabled' };
-    return right ? { outcome: 'accepted', user: known.user } : { outcome: 'rejected' };
+    return known ? this.#passwords.verify(known, password, [...this.#decoys.values()]) : { outcome: 'unknown' };
   }
 
   async lookup(username: string): Promise<User | undefined> {
@@ -56,55 +34,30 @@ export class SqlUserStore implements UserStore {
   }
 
   async decoy(username: string, password: string): Promise<void> {
-    await this.#passwords.verify(password, chooseDecoy(username, this.#decoys));
+    await this.#passwords.decoy(username, password, [...this.#decoys.values()]);
   }
 
-  close(): Promise<void> {
-    return this.#database.close();
+  async close(): Promise<void> {
+    await this.#passwords.close();
+    await this.#database.close();
   }
 
-  /** Who has no password has none that is right, at the same price. */
-  async #check({ user, password: stored }: SqlUser, password: string): Promise<boolean> {
-    if (stored !== undefined) return this.#passwords.verify(password, stored);
-    await this.decoy(user.username, password);
-    return false;
-  }
-
-  async #find(username: string): Promise<SqlUser | undefined> {
+  async #find(username: string): Promise<HashedUser | undefined> {
     if (!isPlausibleUsername(username)) return undefined;
-    const known = await this.#calls.run(async (time) => onlyUser(await this.#select(username, time), username));
+    const known = await this.#database.select(username, (rows) => onlyUser(rows, username));
     if (known?.password) this.#keepDecoy(known.password);
     return known;
   }
 
   /** What no password can be checked against would be an outage for unknown users too. */
   #keepDecoy(password: StoredPassword): void {
-    if (this.#decoys.length < MAX_DECOYS && this.#passwords.problem(password) === undefined)
-      this.#decoys.push(password);
-  }
-
-  async #select(username: string, { signal }: Time): Promise<readonly Row[]> {
-    const connection = await this.#database.connect();
-    if (signal.aborted) {
-      connection.release();
-      throw signal.reason;
-    }
-    const destroy = () => connection.destroy();
-    signal.addEventListener('abort', destroy);
-    try {
-      const rows = await connection.select(username);
-      connection.release();
-      return rows;
-    } catch (error) {
-      if (!signal.aborted) connection.destroy();
-      throw error;
-    } finally {
-      signal.removeEventListener('abort', destroy);
-    }
+    const { username } = password;
+    const hasPlace = this.#decoys.has(username) || this.#decoys.size < MAX_DECOYS;
+    if (hasPlace && this.#passwords.problem(password) === undefined) this.#decoys.set(username, password);
   }
 }
 
-function onlyUser(rows: readonly Row[], username: string): SqlUser | undefined {
+function onlyUser(rows: readonly Row[], username: string): HashedUser | undefined {
   if (rows.length > 1) throw new Error('the query found more than one user of one name');
   return rows[0] && readRow(rows[0], username);
 }

@@ -1,12 +1,10 @@
+import type { HashedUser } from '../hashed-passwords.ts';
 import type { StoredPassword } from '../password-hash/password-checker.ts';
-import type { User } from '../user-store.ts';
 import { parseHtpasswd } from './htpasswd.ts';
 import { parseUsersYaml } from './users-yaml.ts';
 
-export interface FileUser {
-  readonly user: User;
+export interface FileUser extends HashedUser {
   readonly password: StoredPassword;
-  readonly disabled: boolean;
 }
 
 /** Why no password can be checked against a stored one, in words that do not repeat it; undefined when one can. */

@@ -48,6 +48,30 @@ test('tells right passwords from wrong ones, on as many threads as it may have a
   assert.equal(threads.length, 2);
 });
 
+test('makes a hash once a thread has nothing to check', async () => {
+  const pool = open(1, 8);
+  const order: string[] = [];
+  const work = [
+    pool.verify('right', SLOW).then(() => order.push('a check')),
+    pool.hash('right').then(() => order.push('a hash')),
+    pool.hash('right').then(() => order.push('another')),
+    pool.verify('right', QUICK).then(() => order.push('a later check')),
+  ];
+  await Promise.all(work);
+  assert.deepEqual(order, ['a check', 'a later check', 'a hash', 'another']);
+  assert.equal(threads.length, 1);
+  const made = await pool.hash('right');
+  assert.match(made, /^\$argon2id\$v=19\$m=19456,t=2,p=1\$/);
+  assert.equal(await pool.verify('right', made), true);
+});
+
+test('a hash takes no place of a check', async () => {
+  const pool = open(1, 0);
+  const made = pool.hash('right');
+  assert.equal(await pool.verify('right', QUICK), true);
+  assert.equal(await pool.verify('right', await made), true);
+});
+
 for (const queue of [0, 2]) {
   test(`refuses what does not fit into a queue of ${queue}, and recovers`, async () => {
     const pool = open(1, queue);
@@ -111,6 +135,7 @@ test('closing waits for the checks that were accepted, and refuses others', asyn
   const checks = [pool.verify('right', SLOW), pool.verify('wrong', QUICK)];
   const closing = pool.close();
   await assert.rejects(pool.verify('right', QUICK), isUnavailable);
+  await assert.rejects(pool.hash('right'), isUnavailable);
   await closing;
   assert.deepEqual(await outcomes(checks), [true, false]);
 });

@@ -1,0 +1,34 @@
+import { type ChildProcessWithoutNullStreams, spawn } from 'node:child_process';
+import { join } from 'node:path';
+import type { TestContext } from 'node:test';
+import { CLI } from './cli.ts';
+import { type Settings, writeConfiguration } from './gateway.ts';
+
+export interface ServedGateway {
+  readonly url: string;
+  readonly adminUrl: string;
+  readonly process: ChildProcessWithoutNullStreams;
+  /** All lines of stdout so far. */
+  readonly lines: string[];
+}
+
+/** `postern serve`, in a process of its own, once it says that it listens. */
+export async function serve(context: TestContext, settings: Settings): Promise<ServedGateway> {
+  const directory = writeConfiguration({ listen: { shutdown_grace: '25s' }, ...settings });
+  const child = spawn(process.execPath, [CLI, 'serve', join(directory, 'gateway.yaml')]);
+  context.after(() => child.kill('SIGKILL'));
+  const lines: string[] = [];
+  let rest = '';
+  const listening = new Promise<Record<string, string>>((resolve, reject) => {
+    child.stdout.on('data', (chunk: Buffer) => {
+      const parts = (rest + chunk).split('\n');
+      rest = parts.pop() ?? '';
+      lines.push(...parts);
+      const record = parts.map((line) => JSON.parse(line)).find(({ msg }) => msg === 'listening');
+      if (record) resolve(record);
+    });
+    child.once('exit', (code) => reject(new Error(`it ended with ${code}`)));
+  });
+  const { address, admin } = await listening;
+  return { url: `http://${address}`, adminUrl: `http://${admin}`, process: child, lines };
+}
