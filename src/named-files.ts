@@ -1,6 +1,5 @@
-import { statSync } from 'node:fs';
 import { dirname, isAbsolute, join, resolve } from 'node:path';
-import type { Check, Path } from './config/check.ts';
+import type { Check } from './config/check.ts';
 import { ConfigError, type Problem, type Warning, warning } from './config/problem.ts';
 import { readText, Unreadable } from './config/read-text.ts';
 import type { Position, UserStoreConfig } from './config/schema.ts';
@@ -24,28 +23,13 @@ export const checkNamedFiles: readonly Check[] = [
     if (tokens?.signing.keys_dir === undefined) return;
     const { keys_dir, algorithm } = tokens.signing;
     const position = locate(['tokens', 'signing', 'keys_dir']);
-    const files = yield* attempt(position, () => lookAtKeys(resolve(directory, keys_dir), algorithm));
-    for (const file of files ?? []) yield* readableByOthers(file, position);
+    yield* attempt(position, () => lookAtKeys(resolve(directory, keys_dir), algorithm));
   },
 
   function* ({ listen }, locate, { directory }) {
     if (!listen) return;
     const key = listen.tls ? 'tls' : 'client_certificate_ca_file';
     yield* attempt(locate(['listen', key], 'key'), () => checkCertificateFiles(listen, directory));
-    const privateKey = listen.tls?.private_key_file;
-    if (privateKey === undefined) return;
-    yield* readableByOthers(resolve(directory, privateKey), locate(['listen', 'tls', 'private_key_file']));
-  },
-
-  function* ({ admin, store, tokens, clients = [] }, locate, { file, isLiteral }) {
-    const secrets: [path: Path, isSecret: boolean][] = [
-      [['admin', 'token'], !!admin?.token],
-      [['store', 'redis'], /:[^/]+@/.test(String(store?.redis))],
-      [['tokens', 'signing', 'encryption_key'], tokens?.signing.encryption_key !== undefined],
-      ...clients.map(({ secret }, index): [Path, boolean] => [['clients', index, 'secret'], secret !== undefined]),
-    ];
-    const literal = secrets.filter(([path, isSecret]) => isSecret && isLiteral(path));
-    for (const [path] of literal) yield* readableByOthers(file, locate(path));
   },
 ];
 
@@ -66,7 +50,6 @@ function* checkUsers(
         users.length,
         position,
       );
-    yield* readableByOthers(path, position);
   } catch (error) {
     if (error instanceof Unreadable) yield { position, message: `cannot read it: ${error.message}` };
     else if (error instanceof ConfigError) yield* error.problems;
@@ -89,16 +72,6 @@ function* attempt<Result>(position: Position, act: () => Result): Generator<Prob
     return undefined;
   }
 }
-
-/** Windows has no such modes, and what Node makes of its own says nothing. */
-function* readableByOthers(file: string, position: Position): Iterable<Warning> {
-  const mode = statSync(file, { throwIfNoEntry: false })?.mode ?? 0;
-  if (process.platform === 'win32' || (mode & READABLE_BY_OTHERS) === 0) return;
-  const message = `others than its owner can read this secret (mode ${(mode & 0o777).toString(8)} of ${file}): chmod 600`;
-  yield warning('readable-secret', position, message);
-}
-
-const READABLE_BY_OTHERS = 0o044;
 
 /** Problems in the file name it as gateway.yaml was named: relative where that was. */
 function resolveBeside(gatewayFile: string, path: string): string {

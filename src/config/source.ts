@@ -15,7 +15,7 @@ import {
   type YAMLError,
   type YAMLMap,
 } from 'yaml';
-import type { Locate, Path } from './check.ts';
+import type { GatewayFile, Locate, Path } from './check.ts';
 import { isIgnored } from './ignore.ts';
 import { ConfigError, isWarning, type Problem } from './problem.ts';
 import type { Position } from './schema.ts';
@@ -33,6 +33,8 @@ export class Source {
   readonly #lines = new LineCounter();
   readonly #document: Document.Parsed;
   readonly #targets = new Map<Alias, Node>();
+  /** Whose text had variables in it. */
+  readonly #replaced = new Set<unknown>();
 
   /** @throws ConfigError with all syntax errors. */
   constructor(file: string, text: string) {
@@ -70,6 +72,7 @@ export class Source {
       Scalar: (key, scalar) => {
         if (key === 'key' || typeof scalar.value !== 'string') return;
         const { text, problems } = replace(scalar.value);
+        if (text !== scalar.value) this.#replaced.add(scalar);
         scalar.value = text;
         found.push(...problems.map((message) => ({ position: this.#atNode(scalar), message })));
       },
@@ -80,6 +83,11 @@ export class Source {
   has(path: Path): boolean {
     return this.#find(path).length === path.length;
   }
+
+  readonly isLiteral: GatewayFile['isLiteral'] = (path) => {
+    const value = this.#find(path)[path.length - 1]?.value;
+    return value !== undefined && !this.#replaced.has(isAlias(value) ? this.#targets.get(value) : value);
+  };
 
   readonly locate: Locate = (path, part = 'value') => {
     const steps = this.#find(path);
@@ -101,11 +109,6 @@ export class Source {
     }
     return steps;
   }
-
-  readonly isLiteral = (path: Path): boolean => {
-    const node = this.#find(path).at(-1)?.value;
-    return this.has(path) && isScalar(node) && node.source === node.value;
-  };
 
   /** Whether a comment silences it. */
   ignores(problem: Problem): boolean {
@@ -133,7 +136,8 @@ export class Source {
     if (/flow-(map|seq)-start at node end/.test(message)) {
       return 'inside { } and [ ], a text with { or [ in it needs quotes around it';
     }
-    return `not valid YAML: ${message}`;
+    // What follows a colon is quoted from the file, where secrets may stand.
+    return `not valid YAML: ${message.replace(/: .*/s, '')}`;
   }
 
   /** What YAML allows, but plain data does not. */

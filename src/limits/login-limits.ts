@@ -1,4 +1,4 @@
-import { randomUUID } from 'node:crypto';
+import { createHash, randomUUID } from 'node:crypto';
 import { setTimeout as delay } from 'node:timers/promises';
 import { LRUCache } from 'lru-cache';
 import type { LoginLimitsConfig } from '../config/schema.ts';
@@ -71,7 +71,7 @@ export class LoginLimits {
   /**
    * Counts a failed client authentication. That is known only afterwards, so that good clients cost no round trip.
    *
-   * @param clientId undefined when there is no such client: then only the address is counted
+   * @param clientId as it was claimed, whether or not there is such a client; undefined when none was
    */
   async countRefusedClient(clientId: string | undefined, address: string): Promise<void> {
     const counters = this.#clientCountersOf(clientId, address);
@@ -151,13 +151,18 @@ export class LoginLimits {
   #clientCountersOf(clientId: string | undefined, address: string): readonly Counter[] {
     const byAddress = { key: `{login}:address:${networkOf(address)}`, rule: fixedWindow(this.#config.address) };
     if (clientId === undefined) return [byAddress];
-    return [byAddress, { key: `{login}:client:${clientId}`, rule: fixedWindow(this.#config.client) }];
+    return [byAddress, { key: `{login}:client:${clientIdHash(clientId)}`, rule: fixedWindow(this.#config.client) }];
   }
 }
 
 interface Counter {
   readonly key: string;
   readonly rule: CounterRule;
+}
+
+/** For what is claimed to be a client may be anything. */
+function clientIdHash(clientId: string): string {
+  return createHash('sha256').update(clientId).digest('base64url');
 }
 
 function keysOf(counters: readonly Counter[]): readonly string[] {

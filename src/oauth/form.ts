@@ -1,3 +1,4 @@
+import type { IncomingMessage } from 'node:http';
 import type { Context } from 'koa';
 import bodyParser from 'koa-bodyparser';
 import { GatewayError } from '../errors.ts';
@@ -41,8 +42,17 @@ export async function readForm(ctx: Context): Promise<Form> {
   if (!ctx.is('application/x-www-form-urlencoded')) {
     throw refusal('The body has to be application/x-www-form-urlencoded.');
   }
-  await parseBody(ctx, async () => {});
+  await Promise.race([parseBody(ctx, async () => {}), brokenOff(ctx.req)]);
   return parseForm(String(ctx.request.rawBody ?? ''));
+}
+
+/** Rejects if the body does not come to its end. The parser is not told of that, and would wait for ever, if the body is compressed. */
+function brokenOff(request: IncomingMessage): Promise<never> {
+  return new Promise((_, reject) => {
+    request.once('close', () => {
+      if (!request.complete) reject(refusal('The body could not be read.'));
+    });
+  });
 }
 
 /** The value of a parameter; one without a value counts as left out (RFC 6749 §3.2). */

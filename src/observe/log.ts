@@ -11,10 +11,22 @@ export function createLog(config: LogConfig, destination: DestinationStream = st
       level: config.level,
       base: null,
       timestamp: pino.stdTimeFunctions.isoTime,
-      formatters: { level: (label) => ({ level: label }) },
+      formatters: { level: (label) => ({ level: label }), log: visible },
     },
     destination,
   );
+}
+
+/**
+ * JSON escapes the control characters of ASCII. Those of Unicode it writes as they are: some end a line, some a terminal
+ * obeys, and some turn the direction of what it shows. What callers sent may have any of them.
+ */
+function visible(record: Record<string, unknown>): Record<string, unknown> {
+  const values = Object.entries(record).map(([name, value]) => [
+    name,
+    typeof value === 'string' ? value.replace(/[\x7f-\x9f\p{Cf}\p{Zl}\p{Zp}]/gu, '\ufffd') : value,
+  ]);
+  return Object.fromEntries(values);
 }
 
 function stdout({ format }: LogConfig): DestinationStream {

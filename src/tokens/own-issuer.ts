@@ -41,6 +41,7 @@ export class OwnIssuer implements TokenIssuer {
   read(claims: JWTPayload): VerifiedToken {
     const { client_id: clientId, scope = '' } = claims;
     const subject = textClaim(subjectOf(claims.sub), 'sub');
+    textClaim(claims.jti, 'jti'); // It is what a token is revoked by.
     if (typeof scope !== 'string') throw new errors.JWTInvalid('the claim scope is not a text');
     return {
       subject,

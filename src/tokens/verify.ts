@@ -1,4 +1,4 @@
-import { type CryptoKey, decodeJwt, errors, type JWSHeaderParameters, jwtVerify } from 'jose';
+import { type CryptoKey, decodeJwt, errors, type JWSHeaderParameters, type JWTPayload, jwtVerify } from 'jose';
 import { LRUCache } from 'lru-cache';
 import { type Config, type RouteConfig, SELF } from '../config/schema.ts';
 import { GatewayError } from '../errors.ts';
@@ -24,6 +24,8 @@ interface Remembered {
 
 const REMEMBERED_TOKENS = 20_000;
 const REMEMBERED_CHARACTERS = 32 * 1024 ** 2;
+/** The last moment that a Date can be. */
+const LAST_TIME_MS = 8.64e15;
 
 /**
  * Verifies access tokens and remembers those that were good, by the whole token, until they expire or their key is
@@ -71,17 +73,35 @@ export class TokenVerifier {
   }
 
   async #verifyAnew(token: string, issuer: TokenIssuer): Promise<Remembered> {
+    refuseOtherSpellings(token);
     const { payload, protectedHeader, key } = await jwtVerify(token, (header) => issuer.keyFor(header), issuer.rules);
     const verified: Remembered = {
       token: issuer.read(payload, protectedHeader),
       issuer,
       header: protectedHeader,
       key,
-      expiresAtMs: ((payload.exp ?? 0) + CLOCK_TOLERANCE_SECONDS) * 1000,
+      expiresAtMs: readExpiry(payload),
     };
     this.#remembered.set(token, verified);
     return verified;
   }
+}
+
+/**
+ * Base64url can write the same bytes in several ways (RFC 4648 §3.5). Header and payload are signed as they are written,
+ * but the signature is not, and one token in all its spellings would displace the others from the memory.
+ */
+function refuseOtherSpellings(token: string): void {
+  const signature = token.slice(token.lastIndexOf('.') + 1);
+  if (Buffer.from(signature, 'base64url').toString('base64url') === signature) return;
+  throw new errors.JWSInvalid('the signature is not in base64url, or not in its one spelling');
+}
+
+/** In milliseconds, with the tolerance. JSON has numbers that are no time, such as 1e999. */
+function readExpiry({ exp = 0 }: JWTPayload): number {
+  const expiresAtMs = (exp + CLOCK_TOLERANCE_SECONDS) * 1000;
+  if (expiresAtMs <= LAST_TIME_MS) return expiresAtMs;
+  throw new errors.JWTInvalid('the claim exp is not a time');
 }
 
 /** What keeps the key from being found is told by verifying anew, which looks for it again. */

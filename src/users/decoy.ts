@@ -6,11 +6,16 @@ const KEY = randomBytes(32);
 /** For a store of which no password is known. */
 const DECOY: StoredPassword = { username: '', password_hash: DECOY_HASH };
 
-/**
- * What an unknown user's password is checked against: one of the store's own, the same one for a username each time, so
- * that its mix of schemes and costs is found among unknown usernames too. The key keeps others from computing which one.
- */
+/** What an unknown user's password is checked against: one of the store's own. */
 export function chooseDecoy(username: string, passwords: readonly StoredPassword[]): StoredPassword {
-  const chosen = createHmac('sha256', KEY).update(username).digest().readUInt32BE() % passwords.length;
-  return passwords[chosen] ?? DECOY;
+  return standIn(username, passwords) ?? DECOY;
+}
+
+/**
+ * One of those that there are, in place of one that there is not: the same one for a name each time, so that their mix of
+ * schemes and costs is found among unknown names too. The key keeps others from computing which one.
+ */
+export function standIn<Candidate>(name: string, candidates: readonly Candidate[]): Candidate | undefined {
+  const chosen = createHmac('sha256', KEY).update(name).digest().readUInt32BE() % candidates.length;
+  return candidates[chosen];
 }

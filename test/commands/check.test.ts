@@ -143,7 +143,7 @@ describe('check warns of a secret that others can read', () => {
       chmodSync(join(folder, file), mode);
       const expected = warned.map(
         (place) =>
-          `gateway.yaml:${place}: warning: others than its owner can read this secret (mode ${mode.toString(8)} of ${file}): chmod 600 [readable-secret]`,
+          `gateway.yaml:${place}: warning: others than its owner can read or write this secret (mode ${mode.toString(8)} of ${file}): chmod 600 [readable-secret]`,
       );
       assert.deepEqual(say(folder), expected);
     });

@@ -92,6 +92,9 @@ export async function startGateway(
   return { gateway, url: origin(address, scheme), adminUrl: origin(adminAddress), directory, records, stop };
 }
 
+/** The gateway warns of secrets that others can read. */
+const OWNER_ONLY = { mode: 0o600 };
+
 /** Writes gateway.yaml and users.yaml into a new folder, and says which. */
 export function writeConfiguration(settings: Settings = {}): string {
   const directory = mkdtempSync(join(tmpdir(), 'postern-'));
@@ -99,7 +102,7 @@ export function writeConfiguration(settings: Settings = {}): string {
     Object.keys({ ...BASE, ...settings }).map((section) => [section, overlay(BASE[section], settings[section])]),
   );
   for (const [name, content] of Object.entries({ 'gateway.yaml': merged, 'users.yaml': USERS })) {
-    writeFileSync(join(directory, name), stringify(content), { mode: 0o600 });
+    writeFileSync(join(directory, name), stringify(content), OWNER_ONLY);
   }
   return directory;
 }

@@ -1,7 +1,7 @@
 import { connect } from 'node:net';
 
-/** What comes back for these bytes (Latin-1), until the gateway ends the connection or `quietMs` pass without a word. */
-export function sendRaw({ url }: { readonly url: string }, bytes: string, quietMs = 500): Promise<string> {
+/** What comes back for these bytes (a text's Latin-1), until the gateway ends the connection or `quietMs` pass without a word. */
+export function sendRaw({ url }: { readonly url: string }, bytes: string | Buffer, quietMs = 500): Promise<string> {
   const { hostname, port } = new URL(url);
   return new Promise((resolve, reject) => {
     const socket = connect(Number(port), hostname, () => socket.write(bytes, 'latin1'));

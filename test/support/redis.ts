@@ -37,12 +37,12 @@ export async function provideRedis(): Promise<ProvidedRedis> {
 }
 
 /** A Redis that keeps nothing on disk. A port of 0 takes a free one. */
-export async function startRedis(port = 0): Promise<RunningRedis> {
+export async function startRedis(port = 0, options: readonly string[] = []): Promise<RunningRedis> {
   if (findServer() === undefined) installServer();
   const server = findServer();
   if (server === undefined) throw new Error(`neither ${SERVERS.join(' nor ')} is in PATH`);
   const chosen = port || (await freePort());
-  const args = ['--port', String(chosen), '--bind', '127.0.0.1', '--save', '', '--appendonly', 'no'];
+  const args = ['--port', String(chosen), '--bind', '127.0.0.1', '--save', '', '--appendonly', 'no', ...options];
   const child = spawn(server, args, { stdio: ['ignore', 'pipe', 'inherit'] });
   await untilReady(child, server);
   const url = `redis://127.0.0.1:${chosen}/0`;

@@ -1,6 +1,7 @@
 import type { ClientConfig } from '../../config/schema.ts';
 import { GatewayError } from '../../errors.ts';
 import type { LoginLimits } from '../../limits/login-limits.ts';
+import { standIn } from '../../users/decoy.ts';
 import type { HashVerifier } from '../../users/password-hash/hash-pool.ts';
 import { parameter } from '../form.ts';
 import { type AssertionParts, createClientAssertion } from './client-assertion.ts';
@@ -18,8 +19,8 @@ export interface ClientAuthenticationParts extends AssertionParts {
 export class ClientAuthentication {
   readonly #clients: ReadonlyMap<string, ClientConfig>;
   /**
-   * They stand in for a client that does not exist, so that finding this out takes as long; the costliest first. Keys
-   * that have to be fetched are left out: that they are out is no concern of a client that is not there.
+   * They stand in for a client that does not exist, so that finding this out takes as long. Keys that have to be fetched
+   * are left out: that they are out is no concern of a client that is not there.
    */
   readonly #decoys: readonly ClientConfig[];
   readonly #limits: LoginLimits;
@@ -28,9 +29,7 @@ export class ClientAuthentication {
   constructor(parts: ClientAuthenticationParts) {
     const { clients, limits, hashes } = parts;
     this.#clients = new Map(clients.map((client) => [client.id, client]));
-    const decoys = clients.filter(({ jwks_uri }) => jwks_uri === undefined);
-    const isCostly = ({ secret_hash }: ClientConfig) => secret_hash !== undefined;
-    this.#decoys = [...decoys.filter(isCostly), ...decoys.filter((client) => !isCostly(client))];
+    this.#decoys = clients.filter(({ jwks_uri }) => jwks_uri === undefined);
     this.#limits = limits;
     this.#methods = [
       createClientSecretBasic(hashes),
@@ -49,10 +48,12 @@ export class ClientAuthentication {
     if (attempt === undefined) throw invalidClient(evidence);
     const client = this.#find(attempt);
     refuseOtherClientId(evidence, attempt);
-    this.#limits.refuseLockedClient(client?.id, address);
+    // One that does not exist is locked like the others, or being locked would tell who does.
+    const claimedId = client?.id ?? attempt.clientIds[0];
+    this.#limits.refuseLockedClient(claimedId, address);
     const refusal = await this.#refusal(attempt, client);
     if (client && refusal === undefined) return client;
-    await this.#limits.countRefusedClient(client?.id, address);
+    await this.#limits.countRefusedClient(claimedId, address);
     throw invalidClient(evidence, refusal);
   }
 
@@ -77,8 +78,8 @@ export class ClientAuthentication {
     return doubt && new Error(`client ${id} did not prove itself`, { cause: doubt });
   }
 
-  #decoyFor({ methods }: Attempt): ClientConfig | undefined {
-    return this.#decoys.find(({ auth }) => methods.includes(auth)) ?? this.#decoys[0];
+  #decoyFor({ clientIds }: Attempt): ClientConfig | undefined {
+    return standIn(clientIds[0] ?? '', this.#decoys);
   }
 }
 
