@@ -81,8 +81,10 @@ export class KeysDirectory implements KeySource {
     return this.#readKey(made);
   }
 
+  /** A file that goes between the look into the folder and the look into the file is none of its keys any more. */
   async #read(): Promise<readonly FileKey[]> {
-    return Promise.all((await this.#files()).map((file) => this.#readKey(file)));
+    const keys = await Promise.all((await this.#files()).map((file) => this.#readKey(file).catch(undefinedIfGone)));
+    return keys.filter((key) => key !== undefined);
   }
 
   async #files(): Promise<readonly string[]> {
@@ -122,6 +124,10 @@ export class KeysDirectory implements KeySource {
     await rename(unfinished, file);
     return file;
   }
+}
+
+function undefinedIfGone(error: NodeJS.ErrnoException): undefined {
+  if (error.code !== 'ENOENT') throw error;
 }
 
 function keyFiles(directory: string, names: readonly string[]): readonly string[] {
