@@ -1,4 +1,5 @@
 import { adviseExposure } from './config/advise-exposure.ts';
+import { adviseReadableSecrets } from './config/advise-readable-secrets.ts';
 import { adviseScopes } from './config/advise-scopes.ts';
 import type { Check } from './config/check.ts';
 import { metadataPaths } from './oauth/documents.ts';
@@ -8,6 +9,7 @@ import { adviseRoutes } from './routing/advise-routes.ts';
 export const advice: readonly Check[] = [
   adviseScopes,
   ...adviseExposure,
+  adviseReadableSecrets,
   ({ routes = [], tokens }, locate) => {
     const ownPaths = new Set(tokens ? metadataPaths(tokens.issuer) : []);
     return adviseRoutes(routes, ownPaths, locate);

@@ -64,6 +64,11 @@ export class GatewayError extends Error {
   }
 }
 
+/** What the caller reads of it. The request's id is left out where the answers to many have to be the same. */
+export function toldBody({ code, description }: GatewayError, requestId?: string) {
+  return { error: code, error_description: description, ...(requestId !== undefined && { request_id: requestId }) };
+}
+
 /** Something that this process depends on is out: 503 with `Retry-After`, and never a verdict on credentials. */
 export function unavailable(cause: unknown): GatewayError {
   return new GatewayError('temporarily_unavailable', { headers: { 'Retry-After': '1' }, cause });

@@ -3,7 +3,6 @@ import type Koa from 'koa';
 import { advice } from './advice.ts';
 import { createApp } from './app.ts';
 import type { Check } from './config/check.ts';
-import { checkExposure } from './config/check-exposure.ts';
 import { loadConfig } from './config/load.ts';
 import type { Config } from './config/schema.ts';
 import { GatewayError, withCause } from './errors.ts';
@@ -61,7 +60,6 @@ const checks = (): readonly Check[] => [
   ({ routes }) => (routes ? conflictingRoutes(routes) : []),
   unusableSecretHashes,
   unreadableNames,
-  checkExposure,
 ];
 
 const unusableSecretHashes: Check = ({ clients = [] }, locate) =>

@@ -11,7 +11,7 @@ import { type AddressInfo, Server as NetServer, type Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import type { SecureContextOptions } from 'node:tls';
 import type { ListenConfig } from './config/schema.ts';
-import { type ErrorCode, GatewayError } from './errors.ts';
+import { type ErrorCode, GatewayError, toldBody } from './errors.ts';
 import { requestId } from './observe/request-id.ts';
 import { createTlsServer, type TlsOptions } from './tls/server.ts';
 
@@ -190,7 +190,7 @@ export class Listener {
   /** In place of the answer that the request would have got. */
   #refuseThrough(response: ServerResponse, error: GatewayError): void {
     const id = String(response.getHeader('X-Request-Id') ?? requestId(response.req.headers['x-request-id']));
-    const body = errorBody(error, id);
+    const body = JSON.stringify(toldBody(error, id));
     response.writeHead(error.status, {
       'Content-Type': JSON_TYPE,
       'Content-Length': Buffer.byteLength(body),
@@ -230,7 +230,7 @@ export function refuse(socket: Duplex, error: GatewayError, id: string): void {
     socket.destroy();
     return;
   }
-  const body = errorBody(error, id);
+  const body = JSON.stringify(toldBody(error, id));
   const headers = {
     'Content-Type': JSON_TYPE,
     'Content-Length': Buffer.byteLength(body),
@@ -243,8 +243,4 @@ export function refuse(socket: Duplex, error: GatewayError, id: string): void {
   socket.end(`HTTP/1.1 ${error.status} ${STATUS_CODES[error.status] ?? ''}\r\n${lines.join('')}\r\n${body}`, () =>
     socket.destroy(),
   );
-}
-
-function errorBody(error: GatewayError, id: string): string {
-  return JSON.stringify({ error: error.code, error_description: error.description, request_id: id });
 }

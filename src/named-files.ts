@@ -1,4 +1,4 @@
-import { dirname, isAbsolute, join, resolve } from 'node:path';
+import { resolve } from 'node:path';
 import type { Check } from './config/check.ts';
 import { ConfigError, type Problem, type Warning, warning } from './config/problem.ts';
 import { readText, Unreadable } from './config/read-text.ts';
@@ -12,10 +12,9 @@ import { PasswordChecker } from './users/password-hash/password-checker.ts';
 
 /** Opens the files that gateway.yaml names, as the gateway would, without making or changing any. */
 export const checkNamedFiles: readonly Check[] = [
-  function* ({ users = {} }, locate, { file }) {
+  function* ({ users = {} }, locate, { beside }) {
     for (const [name, store] of Object.entries(users)) {
-      if (store.type === 'file')
-        yield* checkUsers(resolveBeside(file, store.path), store, locate(['users', name, 'path']));
+      if (store.type === 'file') yield* checkUsers(beside(store.path), store, locate(['users', name, 'path']));
     }
   },
 
@@ -63,17 +62,11 @@ function weakHashes(schemes: readonly (string | undefined)[], users: number, pos
   return warning('weak-hash', position, message);
 }
 
-/** What `act` returns; undefined and a problem when it throws. */
-function* attempt<Result>(position: Position, act: () => Result): Generator<Problem, Result | undefined> {
+/** A problem when `act` throws. */
+function* attempt(position: Position, act: () => unknown): Iterable<Problem> {
   try {
-    return act();
+    act();
   } catch (error) {
     yield { position, message: withCause(error as Error) };
-    return undefined;
   }
-}
-
-/** Problems in the file name it as gateway.yaml was named: relative where that was. */
-function resolveBeside(gatewayFile: string, path: string): string {
-  return isAbsolute(path) ? path : join(dirname(gatewayFile), path);
 }

@@ -1,6 +1,6 @@
 import type { IncomingMessage } from 'node:http';
 import type { Middleware, ParameterizedContext } from 'koa';
-import { type GatewayError, toGatewayError } from './errors.ts';
+import { type GatewayError, toGatewayError, toldBody } from './errors.ts';
 import { type Principal, refuseUnmet } from './guard/guard.ts';
 import type { GuardedRequest } from './guard/presented-token.ts';
 import { type Sender, senderOf } from './limits/sender.ts';
@@ -90,8 +90,7 @@ export const answerErrors: Step = async (ctx, next) => {
 
 /** The OAuth endpoints' errors are those of RFC 6749 §5.2, and alike to the letter for all who may not be told apart. */
 function errorBody(error: GatewayError, { isEndpoint, caller }: AppState) {
-  const told = { error: error.code, error_description: error.description };
-  return isEndpoint ? told : { ...told, request_id: caller.requestId };
+  return isEndpoint ? toldBody(error) : toldBody(error, caller.requestId);
 }
 
 export const readHead: Step = (ctx, next) => {

@@ -18,7 +18,8 @@ export function check(files: readonly string[], format: CheckFormat | undefined)
   return found.every(({ problems }) => problems.every(isWarning));
 }
 
-function problemsOf(file: string): readonly Problem[] {
+/** Errors, or where there are none, warnings. */
+export function problemsOf(file: string): readonly Problem[] {
   try {
     return checkConfig(file).warnings;
   } catch (error) {

@@ -1,4 +1,5 @@
-import { type RouteConfig, SELF } from '../config/schema.ts';
+import { SELF } from '../config/route-section.ts';
+import type { RouteConfig } from '../config/schema.ts';
 import { readConfig } from '../gateway.ts';
 import { createMatcher } from '../routing/matcher.ts';
 import { DEFAULT_METHODS } from '../routing/pattern.ts';

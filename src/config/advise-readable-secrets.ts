@@ -1,5 +1,5 @@
 import { readdirSync, statSync } from 'node:fs';
-import { dirname, isAbsolute, join } from 'node:path';
+import { join } from 'node:path';
 import type { Check, Path, Sections } from './check.ts';
 import { type Warning, warning } from './problem.ts';
 import type { Position } from './schema.ts';
@@ -12,17 +12,12 @@ const OTHERS = 0o066;
  * Warns of files with secrets that others than their owner can read or write: those that gateway.yaml names, and itself
  * where a secret stands in it that is no variable.
  */
-export const checkExposure: Check = function* (sections, locate, { file, isLiteral }) {
+export const adviseReadableSecrets: Check = function* (sections, locate, { file, beside, isLiteral }) {
   for (const path of secretsOf(sections).filter(isLiteral)) yield* exposed(file, locate(path));
   for (const [path, name] of secretFilesOf(sections)) {
-    for (const named of filesAt(beside(file, name))) yield* exposed(named, locate(path));
+    for (const named of filesAt(beside(name))) yield* exposed(named, locate(path));
   }
 };
-
-/** Named as gateway.yaml was: relative where that was. */
-function beside(gatewayFile: string, path: string): string {
-  return isAbsolute(path) ? path : join(dirname(gatewayFile), path);
-}
 
 /** Where secrets are, in the file or behind a variable. */
 function secretsOf({ admin, store, tokens, clients = [], users = {} }: Partial<Sections>): readonly Path[] {
@@ -66,14 +61,20 @@ function filesAt(path: string): readonly string[] {
   }
 }
 
-/**
- * What is not there or cannot be looked at, those tell of who read it. Windows has no such modes, and what Node makes of
- * its own says nothing.
- */
+/** Windows has no such modes, and what Node makes of its own says nothing. */
 function* exposed(file: string, position: Position): Iterable<Warning> {
-  const status = statSync(file, { throwIfNoEntry: false });
-  if (process.platform === 'win32' || !status?.isFile() || (status.mode & OTHERS) === 0) return;
-  const mode = (status.mode & 0o777).toString(8);
-  const message = `others than its owner can read or write this secret (mode ${mode} of ${printable(file)}): chmod 600`;
+  const mode = modeOf(file);
+  if (process.platform === 'win32' || (mode & OTHERS) === 0) return;
+  const message = `others than its owner can read or write this secret (mode ${mode.toString(8)} of ${printable(file)}): chmod 600`;
   yield warning('readable-secret', position, message);
+}
+
+/** Zero for what is not there or cannot be looked at: those tell of it who read it. */
+function modeOf(file: string): number {
+  try {
+    const status = statSync(file);
+    return status.isFile() ? status.mode & 0o777 : 0;
+  } catch {
+    return 0;
+  }
 }

@@ -1,6 +1,7 @@
 import type { Check, Locate, Path } from './check.ts';
 import { type Warning, warning } from './problem.ts';
-import { type ClientConfig, type RouteConfig, SELF } from './schema.ts';
+import { SELF } from './route-section.ts';
+import type { ClientConfig, RouteConfig } from './schema.ts';
 import { nearestWord } from './section.ts';
 
 /** Scopes that only one side knows: often one of the two is misspelt. */

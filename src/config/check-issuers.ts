@@ -1,6 +1,6 @@
 import type { Check, Locate, Sections } from './check.ts';
 import type { Problem } from './problem.ts';
-import { SELF } from './schema.ts';
+import { SELF } from './route-section.ts';
 import { nearestWord, suggestion } from './section.ts';
 
 export const checkIssuers: Check = function* ({ tokens, routes = [] }, locate) {

@@ -1,6 +1,7 @@
 import type { Check, Locate } from './check.ts';
 import type { Problem } from './problem.ts';
-import { type RouteConfig, SELF } from './schema.ts';
+import { SELF } from './route-section.ts';
+import type { RouteConfig } from './schema.ts';
 import { suggestion } from './section.ts';
 
 /** Whether two routes could both win a request is for the room that matches them to say. */

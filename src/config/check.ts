@@ -18,6 +18,8 @@ export interface GatewayFile {
   readonly file: string;
   /** Absolute: paths in the file are relative to it. */
   readonly directory: string;
+  /** A path in it, named as the file itself was: relative where that was. */
+  beside(path: string): string;
   /** Whether a value stands in the file itself, and not in a variable. */
   isLiteral(path: Path): boolean;
 }

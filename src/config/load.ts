@@ -1,4 +1,4 @@
-import { dirname, resolve } from 'node:path';
+import { dirname, isAbsolute, join, resolve } from 'node:path';
 import type { Check, Sections } from './check.ts';
 import { crossChecks } from './cross-checks.ts';
 import { parseSections } from './parse-sections.ts';
@@ -21,8 +21,9 @@ export function loadConfig(file: string, checks: readonly Check[] = []): Config 
   const source = new Source(file, readConfiguredFile(file, MAX_FILE_BYTES));
   const unresolved = source.replaceTexts((text) => replaceVariables(text, directory));
   const { sections, problems } = parseSections(source);
+  const beside = (path: string) => (isAbsolute(path) ? path : join(dirname(file), path));
   const crossing = [...crossChecks, ...checks].flatMap((check) => [
-    ...check(sections, source.locate, { file, directory, isLiteral: source.isLiteral }),
+    ...check(sections, source.locate, { file, directory, beside, isLiteral: source.isLiteral }),
   ]);
   // What a text without its variable looks like to the schema is no second problem.
   const others = [...problems, ...crossing].filter((problem) => !unresolved.some((known) => samePlace(known, problem)));

@@ -1,19 +1,18 @@
 import { z } from 'zod';
+import { client } from './client-section.ts';
 import type { Warning } from './problem.ts';
-import { publicJwk } from './public-jwk.ts';
+import { route } from './route-section.ts';
 import { section } from './section.ts';
 import { fileUsers, ldapUsers, moduleUsers, sqlUsers } from './user-store-sections.ts';
 import {
   count,
-  duration,
   encryptionKey,
   endpoint,
-  flag,
+  hasNoDots,
   hostName,
+  NO_DOTS,
   optional,
   positiveDuration,
-  rate,
-  secureUrl,
   size,
   text,
   timeout,
@@ -26,20 +25,6 @@ import { legacyLoginUsers, oauthUsers } from './web-user-sections.ts';
  * The words of gateway.yaml. They are used as they are in the code, so that a search for a key finds all that it does.
  * Durations are milliseconds here, sizes are bytes.
  */
-
-const METHODS = ['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS'] as const;
-
-/** RFC 6749 §3.3: scope-token = 1*( %x21 / %x23-5B / %x5D-7E ). */
-const scope = z
-  .string({ error: 'expected a scope' })
-  .regex(
-    /^[\x21\x23-\x5b\x5d-\x7e]+$/,
-    'a scope has no spaces, quotes, backslashes or non-ASCII characters (RFC 6749 §3.3)',
-  );
-const scopes = z.array(scope, { error: 'expected a list of scopes' });
-
-const NO_DOTS = 'a path has no . or .. segments';
-const hasNoDots = (path: string) => !/\/\.{1,2}(\/|$)/.test(path);
 
 /** The path of one of the gateway's own endpoints. */
 const endpointPath = z
@@ -156,67 +141,6 @@ function isOrigin(text: string): boolean {
   return /^https?:/.test(text) && URL.canParse(text) && new URL(text).origin === text;
 }
 
-const PASSWORD_HASH =
-  /^\$argon2id\$(v=\d+\$)?m=\d+,t=\d+,p=\d+\$[A-Za-z0-9+/]+\$[A-Za-z0-9+/]+$|^\$2[aby]\$\d\d\$[A-Za-z0-9./]{53}$/;
-
-const AUTHENTICATION = [
-  'none',
-  'client_secret_basic',
-  'client_secret_post',
-  'client_secret_jwt',
-  'private_key_jwt',
-  'tls_client_auth',
-  'self_signed_tls_client_auth',
-] as const;
-
-export const client = section({
-  id: text.regex(/^[\x21-\x39\x3b-\x7e]+$/, 'a client id is visible ASCII without a colon, so that it fits into Basic'),
-  name: optional(text),
-  auth: z.enum(AUTHENTICATION, { error: `expected one of ${AUTHENTICATION.join(', ')}` }),
-  secret_sha256: optional(
-    z
-      .string({ error: 'expected the SHA-256 of the secret, in quotes' })
-      .regex(/^[0-9a-f]{64}$/, 'expected 64 hexadecimal digits, in lower case'),
-  ),
-  secret_hash: optional(text.regex(PASSWORD_HASH, 'expected an argon2id or bcrypt hash: $argon2id$… or $2b$…')),
-  secret: optional(text),
-  jwks: section({
-    keys: z
-      .array(publicJwk, { error: 'expected a list of public keys' })
-      .min(1, 'without a key, the client can prove nothing'),
-  }).optional(),
-  jwks_uri: optional(secureUrl),
-  tls_subject_dn: optional(text),
-  tls_san_dns: optional(text),
-  tls_san_uri: optional(text),
-  tls_san_ip: optional(z.union([z.ipv4(), z.ipv6()], { error: 'expected an IP address' })),
-  tls_san_email: optional(text),
-  bind_tokens: z.enum(['certificate', 'dpop'], { error: 'expected certificate or dpop' }).optional(),
-  grants: z
-    .array(
-      z.enum(['password', 'refresh_token', 'client_credentials'], {
-        error: 'expected password, refresh_token or client_credentials',
-      }),
-      { error: 'expected a list of grants: password, refresh_token, client_credentials' },
-    )
-    .min(1, 'a client without a grant can do nothing'),
-  scopes,
-  default_scopes: scopes.default([]),
-  id_token: flag.default(false),
-  access_token_ttl: optional(positiveDuration),
-  refresh: section({
-    idle_ttl: positiveDuration.prefault('14d'),
-    max_ttl: positiveDuration.prefault('90d'),
-    rotate: flag.default(true),
-    retry_grace: duration.prefault('5s'),
-  }).prefault({}),
-  users: z
-    .array(text, { error: 'expected a list of user stores' })
-    .min(1, 'leave `users` out for all stores')
-    .optional(),
-  rate_limit: optional(rate),
-});
-
 const users = z.discriminatedUnion(
   'type',
   [fileUsers, sqlUsers, ldapUsers, legacyLoginUsers, oauthUsers, moduleUsers],
@@ -256,63 +180,6 @@ export const upstream = section({
   identity_headers: z
     .record(headerName, headerValue, { error: 'expected a mapping of header names to values' })
     .default({}),
-});
-
-/** No wildcards, escapes or `;parameters`, which servers read in ways of their own; nothing that cannot be seen. */
-const SEGMENT = String.raw`[^/{}*?#\\%;\s\p{C}]+`;
-
-/** `/a/{name}/b`, or `/a/**`: this and all below it. */
-const routePath = z
-  .string({ error: 'expected a path that starts with /' })
-  .regex(
-    new RegExp(String.raw`^(?!$)(/|(/(\{[A-Za-z_]\w*\}|${SEGMENT}))*(/\*\*)?)$`, 'u'),
-    'expected a path such as /orders, /orders/{id} or /orders/**',
-  )
-  .refine(hasNoDots, NO_DOTS);
-
-const prefix = z
-  .string({ error: 'expected a path that starts with /' })
-  .regex(new RegExp(`^(/${SEGMENT})+$`, 'u'), 'expected a path such as /travel, without a slash at its end')
-  .refine(hasNoDots, NO_DOTS);
-
-/** How a route names the gateway itself among its issuers. */
-export const SELF = 'self';
-
-const claimValue = z.union([z.string(), z.number(), z.boolean()]).transform(String);
-
-/** Claims and what they may be: in code always lists of texts, for it is texts that are compared. */
-const claimRules = z.record(
-  text,
-  z
-    .union([z.array(claimValue), claimValue.transform((value) => [value])], {
-      error: 'expected a text, a number, true or false, or a list of these',
-    })
-    .refine((accepted) => accepted.length > 0, 'a rule needs a value that the claim may have'),
-  { error: 'expected a mapping of claims to what they may be' },
-);
-
-export const route = section({
-  path: routePath,
-  methods: z
-    .array(z.enum(METHODS, { error: `expected one of ${METHODS.join(', ')}` }), { error: 'expected a list of methods' })
-    .min(1, 'leave `methods` out for all of them')
-    .optional(),
-  scopes: scopes.default([]),
-  any_scope: scopes.default([]),
-  require: claimRules.default({}),
-  audience: optional(text),
-  issuers: z
-    .array(text, { error: 'expected a list of issuers' })
-    .min(1, 'leave `issuers` out for `self` alone')
-    .default([SELF]),
-  public: flag.default(false),
-  upstream: text,
-  rewrite: optional(routePath),
-  strip_prefix: optional(prefix),
-  websocket: flag.default(false),
-  max_body: size.prefault('10mb'),
-  encoded_slashes: flag.default(false),
-  host: optional(hostName),
 });
 
 export const log = section({

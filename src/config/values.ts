@@ -153,3 +153,15 @@ function isHost(host: string | undefined): boolean {
   if (/(^|\.)\d+$/.test(host)) return isIPv4(host);
   return host.split('.').every((label) => /^[A-Za-z0-9_]([A-Za-z0-9_-]{0,61}[A-Za-z0-9_])?$/.test(label));
 }
+
+/** RFC 6749 §3.3: scope-token = 1*( %x21 / %x23-5B / %x5D-7E ). */
+const scope = z
+  .string({ error: 'expected a scope' })
+  .regex(
+    /^[\x21\x23-\x5b\x5d-\x7e]+$/,
+    'a scope has no spaces, quotes, backslashes or non-ASCII characters (RFC 6749 §3.3)',
+  );
+export const scopes = z.array(scope, { error: 'expected a list of scopes' });
+
+export const NO_DOTS = 'a path has no . or .. segments';
+export const hasNoDots = (path: string) => !/\/\.{1,2}(\/|$)/.test(path);

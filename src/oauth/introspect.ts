@@ -3,11 +3,11 @@ import { GatewayError } from '../errors.ts';
 import { type Confirmation, isDpop } from '../tokens/confirmation.ts';
 import type { RefreshFamilies } from '../tokens/refresh-families.ts';
 import type { TokenVerifier } from '../tokens/verify.ts';
+import { isJwt, readAccessToken } from './access-token.ts';
 import type { ClientAuthentication } from './client-authentication/authenticate.ts';
 import { readClientRequest } from './client-request.ts';
 import type { Endpoint } from './endpoint.ts';
 import { requiredParameter } from './form.ts';
-import { isJwt, readAccessToken } from './presented-token.ts';
 
 interface IntrospectionParts {
   readonly clients: ClientAuthentication;

@@ -2,12 +2,12 @@ import type { ClientConfig } from '../config/schema.ts';
 import type { FamilyOwner, RefreshFamilies } from '../tokens/refresh-families.ts';
 import type { RevokedTokens } from '../tokens/revoked-tokens.ts';
 import type { TokenVerifier } from '../tokens/verify.ts';
+import { isJwt, readAccessToken } from './access-token.ts';
 import { ownerOf } from './binding.ts';
 import type { ClientAuthentication } from './client-authentication/authenticate.ts';
 import { readClientRequest } from './client-request.ts';
 import type { Caller, Endpoint } from './endpoint.ts';
 import { requiredParameter } from './form.ts';
-import { isJwt, readAccessToken } from './presented-token.ts';
 
 interface RevocationParts {
   readonly clients: ClientAuthentication;

@@ -1,7 +1,7 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import type { AdminConfig } from '../config/schema.ts';
-import { GatewayError, toGatewayError } from '../errors.ts';
+import { GatewayError, toGatewayError, toldBody } from '../errors.ts';
 import { refuseStrangers } from './admin-access.ts';
 import type { Log } from './log.ts';
 
@@ -87,8 +87,8 @@ export function json(status: number, body: object): AdminAnswer {
   return { status, type: 'application/json', body: `${JSON.stringify(body)}\n` };
 }
 
-function refusal({ status, code, description }: GatewayError): AdminAnswer {
-  return json(status, { error: code, error_description: description });
+function refusal(error: GatewayError): AdminAnswer {
+  return json(error.status, toldBody(error));
 }
 
 function write(response: ServerResponse, answer: AdminAnswer, headers: Readonly<Record<string, string>> = {}): void {

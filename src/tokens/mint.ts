@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { SignJWT } from 'jose';
-import { type Config, SELF, type TokensConfig } from '../config/schema.ts';
+import { SELF } from '../config/route-section.ts';
+import type { Config, TokensConfig } from '../config/schema.ts';
 import { audiencesOf } from './audiences.ts';
 import { fillTemplates, type Template } from './claim-templates.ts';
 import type { Confirmation } from './confirmation.ts';

@@ -1,5 +1,6 @@
 import { type CryptoKey, errors, type JWSHeaderParameters, type JWTPayload, type JWTVerifyOptions } from 'jose';
-import { SELF, type TokensConfig } from '../config/schema.ts';
+import { SELF } from '../config/route-section.ts';
+import type { TokensConfig } from '../config/schema.ts';
 import { CLOCK_TOLERANCE_SECONDS, type TokenIssuer, textClaim, type VerifiedToken } from './issuer.ts';
 import type { Algorithm } from './key-set.ts';
 import type { SigningKeys } from './signing-keys.ts';

@@ -1,6 +1,7 @@
 import { type CryptoKey, decodeJwt, errors, type JWSHeaderParameters, type JWTPayload, jwtVerify } from 'jose';
 import { LRUCache } from 'lru-cache';
-import { type Config, type RouteConfig, SELF } from '../config/schema.ts';
+import { SELF } from '../config/route-section.ts';
+import type { Config, RouteConfig } from '../config/schema.ts';
 import { GatewayError } from '../errors.ts';
 import { audiencesOf } from './audiences.ts';
 import { CLOCK_TOLERANCE_SECONDS, type TokenIssuer, type VerifiedToken } from './issuer.ts';

@@ -1,12 +1,12 @@
 import assert from 'node:assert/strict';
-import { chmodSync, existsSync, mkdirSync, mkdtempSync, readdirSync, writeFileSync } from 'node:fs';
+import { chmodSync, existsSync, mkdirSync, mkdtempSync, readdirSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, test } from 'node:test';
 import { exportPKCS8, generateKeyPair } from 'jose';
+import { problemsOf } from '../../src/commands/check.ts';
 import { formats } from '../../src/commands/problem-formats.ts';
-import { ConfigError, formatProblem, type Problem, warning } from '../../src/config/problem.ts';
-import { checkConfig } from '../../src/gateway.ts';
+import { formatProblem, warning } from '../../src/config/problem.ts';
 import { postern } from '../support/cli.ts';
 
 const MINIMAL = `tokens: { issuer: https://apis.example.com, audience: api, signing: { keys_dir: keys, algorithm: ES256 } }
@@ -48,15 +48,6 @@ function folderOf(files: Files): string {
 function say(folder: string): string[] {
   const relative = (line: string) => line.replaceAll(`${folder}/`, '').replace(/error:.*/, '(OpenSSL)');
   return problemsOf(join(folder, 'gateway.yaml')).map((problem) => relative(formatProblem(problem)));
-}
-
-function problemsOf(file: string): readonly Problem[] {
-  try {
-    return checkConfig(file).warnings;
-  } catch (error) {
-    if (error instanceof ConfigError) return error.problems;
-    throw error;
-  }
 }
 
 describe('check opens the files that gateway.yaml names, and says', () => {
@@ -120,6 +111,12 @@ describe('check opens the files that gateway.yaml names, and says', () => {
   for (const [sentence, files, said] of rows) {
     test(sentence, () => assert.deepEqual(say(folderOf(files)), said));
   }
+
+  test('a users file behind a symbolic link to itself', () => {
+    const folder = folderOf({ 'gateway.yaml': withUsers('loop.yaml') });
+    symlinkSync('loop.yaml', join(folder, 'loop.yaml'));
+    assert.deepEqual(say(folder), ['gateway.yaml:5:30: cannot read it: its symbolic links go round in circles']);
+  });
 
   test('and makes no keys', () => {
     const folder = folderOf({});

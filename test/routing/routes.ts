@@ -1,4 +1,5 @@
-import { type RouteConfig, route } from '../../src/config/schema.ts';
+import { route } from '../../src/config/route-section.ts';
+import type { RouteConfig } from '../../src/config/schema.ts';
 
 /** Routes as the loader would give them: in line 1, 2, 3… of gateway.yaml. */
 export function routesOf(...raw: (string | Record<string, unknown>)[]): RouteConfig[] {
