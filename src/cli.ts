@@ -21,7 +21,7 @@ const program = new Command('postern')
 
 program
   .command('serve')
-  .description('run the gateway in the foreground; SIGTERM drains')
+  .description('run the gateway in the foreground; SIGTERM drains, SIGHUP reloads')
   .argument('[file]', 'the configuration', 'gateway.yaml')
   .action(async (file: string) => (await import('./commands/serve.ts')).serve(file));
 

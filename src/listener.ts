@@ -10,12 +10,19 @@ import { Server as TlsServer } from 'node:https';
 import { type AddressInfo, Server as NetServer, type Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import type { SecureContextOptions } from 'node:tls';
+import { isDeepStrictEqual } from 'node:util';
 import type { ListenConfig } from './config/schema.ts';
 import { type ErrorCode, GatewayError, toldBody } from './errors.ts';
 import { requestId } from './observe/request-id.ts';
 import { createTlsServer, type TlsOptions } from './tls/server.ts';
 
 export type UpgradeListener = (request: IncomingMessage, socket: Duplex, head: Buffer) => void;
+
+/** The limits of `listen`. */
+export type ListenLimits = Pick<
+  ListenConfig,
+  'max_header_size' | 'header_timeout' | 'request_timeout' | 'keep_alive_timeout'
+>;
 
 /** A request that ended before anybody else saw it. */
 export interface Refusal {
@@ -64,16 +71,15 @@ export class Listener {
   readonly #onRefused: ListenerParts['onRefused'];
   readonly #active = new Set<ServerResponse>();
   readonly #connections = new WeakMap<Duplex, Connection>();
+  #context: SecureContextOptions | undefined;
   #draining = false;
 
-  constructor(config: ListenConfig, { tls, onRequest, onUpgrade, onRefused }: ListenerParts) {
+  constructor(config: ListenLimits, { tls, onRequest, onUpgrade, onRefused }: ListenerParts) {
     this.#onRequest = onRequest;
     this.#onRefused = onRefused;
+    this.#context = tls?.context;
     const limits = {
-      maxHeaderSize: config.max_header_size,
-      headersTimeout: Math.min(config.header_timeout, config.request_timeout),
-      requestTimeout: config.request_timeout,
-      keepAliveTimeout: config.keep_alive_timeout,
+      ...limitsOf(config),
       connectionsCheckingInterval: Math.min(1000, config.header_timeout),
       insecureHTTPParser: false,
       // A request without one is refused like any other, with a body, a log line and an id.
@@ -104,8 +110,13 @@ export class Listener {
   }
 
   /** For the connections from now on; those that are open go on. */
-  useCertificates(context: SecureContextOptions): void {
-    if (this.#server instanceof TlsServer) this.#server.setSecureContext(context);
+  use(config: ListenLimits, tls: TlsOptions | undefined): void {
+    // Node reads them from the server, for each connection or each time that it looks for slow ones.
+    Object.assign(this.#server, limitsOf(config), tls && { requestCert: tls.requestCert });
+    // A new context forgets the TLS sessions that clients could have resumed.
+    if (!(this.#server instanceof TlsServer) || !tls || isDeepStrictEqual(tls.context, this.#context)) return;
+    this.#context = tls.context;
+    this.#server.setSecureContext(tls.context);
   }
 
   /** @throws NodeJS.ErrnoException such as EADDRINUSE. */
@@ -215,6 +226,15 @@ export class Listener {
     });
     return connections > 0 && Date.now() < drainingSince + LINGER_MS;
   }
+}
+
+function limitsOf({ max_header_size, header_timeout, request_timeout, keep_alive_timeout }: ListenLimits) {
+  return {
+    maxHeaderSize: max_header_size,
+    headersTimeout: Math.min(header_timeout, request_timeout),
+    requestTimeout: request_timeout,
+    keepAliveTimeout: keep_alive_timeout,
+  };
 }
 
 function refusalOf(socket: Socket, request: IncomingMessage | undefined): Omit<Refusal, 'error'> {

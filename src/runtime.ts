@@ -5,7 +5,7 @@ import { type TrustedProxies, trustedProxies } from './limits/client-address.ts'
 import type { Endpoint } from './oauth/endpoint.ts';
 import type { AnsweredRequest } from './observe/access-log.ts';
 import type { Tunnels } from './proxy/tunnel.ts';
-import { Upstreams } from './proxy/upstreams.ts';
+import type { Upstreams } from './proxy/upstreams.ts';
 import { createMatcher, type Matcher } from './routing/matcher.ts';
 import type { Authorities } from './tls/authorities.ts';
 import { ClientCertificates } from './tls/client-certificates.ts';
@@ -31,15 +31,16 @@ export type Decisions = Pick<Runtime, 'trustedProxies' | 'clientCertificates' | 
 export interface DecisionParts {
   readonly tokens: TokenVerifier;
   readonly dpop: DpopProofs;
-  /** Those for certificates in a header, as they are now. */
-  readonly authorities: () => Authorities | undefined;
+  readonly upstreams: Upstreams;
+  /** Those for certificates in a header. */
+  readonly authorities: Authorities | undefined;
 }
 
 export function createDecisions(
-  config: Pick<Config, 'listen' | 'tokens' | 'routes' | 'upstreams'>,
-  { tokens, dpop, authorities }: DecisionParts,
+  config: Pick<Config, 'listen' | 'tokens' | 'routes'>,
+  { tokens, dpop, upstreams, authorities }: DecisionParts,
 ): Decisions {
-  const { listen, routes, upstreams } = config;
+  const { listen, routes } = config;
   const { tls, trusted_proxies, client_certificate_header: header } = listen;
   return {
     trustedProxies: trustedProxies(trusted_proxies),
@@ -50,6 +51,6 @@ export function createDecisions(
     }),
     matcher: createMatcher(routes),
     guard: new Guard(tokens, new DpopGuard(dpop, publicOrigins(config))),
-    upstreams: new Upstreams(upstreams, header ? [header] : []),
+    upstreams,
   };
 }

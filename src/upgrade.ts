@@ -3,25 +3,30 @@ import type { Duplex } from 'node:stream';
 import { GatewayError, toGatewayError } from './errors.ts';
 import { type Principal, refuseUnmet } from './guard/guard.ts';
 import { senderOf } from './limits/sender.ts';
-import { refuse, type UpgradeListener } from './listener.ts';
+import { refuse } from './listener.ts';
 import { requestId } from './observe/request-id.ts';
 import type { Outcome } from './proxy/exchange.ts';
+import type { Opened } from './proxy/tunnel.ts';
 import type { Match } from './routing/matcher.ts';
 import { readRequestHead } from './routing/request-head.ts';
 import type { Runtime } from './runtime.ts';
 import { CLIENT_CLOSED_REQUEST, ending, exchangeFor, guardedRequest } from './steps.ts';
 import type { ClientCertificate } from './tls/client-certificate.ts';
 
+/** Resolves when the upgrade has been answered. A tunnel that is open then needs nothing of its runtime any more. */
+export type AnswerUpgrade = (request: IncomingMessage, socket: Duplex, head: Buffer) => Promise<void>;
+
 /** The way of a WebSocket upgrade: the steps of app.ts, on a bare socket. What is refused here is answered and closed. */
-export function createUpgradeListener(runtime: Runtime): UpgradeListener {
-  return (request, socket, head) => {
+export function createUpgradeListener(runtime: Runtime): AnswerUpgrade {
+  return async (request, socket, head) => {
     const upgrade = new Upgrade(runtime, request, socket);
-    upgrade.run(head).catch((thrown) => upgrade.refuse(toGatewayError(thrown)));
+    await upgrade.run(runtime, head).catch((thrown) => upgrade.refuse(toGatewayError(thrown)));
   };
 }
 
 class Upgrade {
-  readonly #runtime: Runtime;
+  /** All that is kept of the runtime, for a tunnel may stay open for days. */
+  readonly #logAccess: Runtime['logAccess'];
   readonly #request: IncomingMessage;
   readonly #socket: Duplex;
   readonly #startedAt = performance.now();
@@ -32,7 +37,7 @@ class Upgrade {
   #principal: Principal | undefined;
 
   constructor(runtime: Runtime, request: IncomingMessage, socket: Duplex) {
-    this.#runtime = runtime;
+    this.#logAccess = runtime.logAccess;
     this.#request = request;
     this.#socket = socket;
     this.#sender = senderOf(request, runtime.trustedProxies);
@@ -41,8 +46,8 @@ class Upgrade {
   }
 
   /** Leaves its line in the log when the tunnel ends. @throws GatewayError as long as the socket can still be answered. */
-  async run(head: Buffer): Promise<void> {
-    const { clientCertificates, endpoints, guard, matcher, tunnels, upstreams } = this.#runtime;
+  async run(runtime: Runtime, head: Buffer): Promise<void> {
+    const { clientCertificates, endpoints, guard, matcher, tunnels, upstreams } = runtime;
     const request = this.#request;
     const { host, target } = readRequestHead(request);
     refuseOtherProtocols(request);
@@ -58,6 +63,10 @@ class Upgrade {
     const principal = this.#principal;
     const exchange = exchangeFor({ sender: this.#sender, caller: this.#caller(), target, match, principal }, upstreams);
     const opened = await tunnels.open(request, this.#socket, head, exchange);
+    void this.#awaitEnd(opened);
+  }
+
+  async #awaitEnd(opened: Opened | undefined): Promise<void> {
     this.#log(opened?.status ?? CLIENT_CLOSED_REQUEST, { outcome: await opened?.ended });
   }
 
@@ -67,7 +76,7 @@ class Upgrade {
   }
 
   #log(status: number, { error, outcome }: { error?: GatewayError; outcome?: Outcome | undefined }): void {
-    this.#runtime.logAccess({
+    this.#logAccess({
       ...this.#caller(),
       method: this.#request.method ?? '',
       route: this.#match?.route.path,

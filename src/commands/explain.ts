@@ -3,6 +3,7 @@ import type { JWTPayload } from 'jose';
 import { explainRequest } from '../explain.ts';
 import { readConfig } from '../gateway.ts';
 import { endpointPaths } from '../oauth/endpoints.ts';
+import { Upstream, Upstreams, upstreamsOf } from '../proxy/upstreams.ts';
 import { createDecisions } from '../runtime.ts';
 import { MemoryStore } from '../store/memory.ts';
 import { createDpopProofs } from '../tokens/dpop-proofs.ts';
@@ -41,7 +42,8 @@ export async function explanationOf(
   const authorization = bearer === undefined ? [] : [`Authorization: Bearer ${bearer}`];
   const request = await parseRequest(requestLines(method, url, [...options.header, ...authorization]), config.listen);
   const dpop = createDpopProofs(new MemoryStore());
-  const decisions = createDecisions(config, { tokens: verifier, dpop, authorities: () => undefined });
+  const upstreams = new Upstreams(upstreamsOf(config).map((origin) => new Upstream(origin)));
+  const decisions = createDecisions(config, { tokens: verifier, dpop, upstreams, authorities: undefined });
   const explanation = await explainRequest(request, { ...decisions, endpoints: new Set(endpointPaths(config)) });
   return { ...explanation, request: `${method} ${request.url}`, unchecked };
 }

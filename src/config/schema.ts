@@ -238,8 +238,12 @@ export type LogConfig = z.output<typeof log>;
 
 /** A gateway.yaml that holds no mistake. */
 export interface Config {
+  /** gateway.yaml, as it was given. */
+  readonly file: string;
   /** The folder of gateway.yaml: paths in it are relative to it. */
   readonly directory: string;
+  /** All that it was read from and all that it names, gateway.yaml itself first: absolute paths. */
+  readonly files: readonly string[];
   readonly warnings: readonly Warning[];
   readonly listen: ListenConfig;
   readonly admin: AdminConfig;

@@ -31,11 +31,13 @@ export interface AdminRoute {
 /** What operators ask the gateway, on an address of its own. */
 export class AdminListener {
   readonly #server: Server;
-  readonly #config: AdminConfig;
+  readonly #address: AdminConfig['address'];
+  #token: string;
   readonly #routes: readonly AdminRoute[];
 
   constructor(config: AdminConfig, routes: readonly AdminRoute[], log: Log) {
-    this.#config = config;
+    this.#address = config.address;
+    this.#token = config.token;
     this.#routes = routes;
     this.#server = createServer({ requestTimeout: 10_000, headersTimeout: 10_000 }, (request, response) => {
       this.#answer(request).then(
@@ -49,11 +51,16 @@ export class AdminListener {
     });
   }
 
+  /** For the requests from now on. */
+  useToken(token: string): void {
+    this.#token = token;
+  }
+
   /** @throws NodeJS.ErrnoException such as EADDRINUSE. */
   listen(): Promise<AddressInfo> {
     return new Promise((resolve, reject) => {
       this.#server.once('error', reject);
-      this.#server.listen(this.#config.address, () => {
+      this.#server.listen(this.#address, () => {
         this.#server.off('error', reject);
         resolve(this.#server.address() as AddressInfo);
       });
@@ -74,7 +81,7 @@ export class AdminListener {
     const method = request.method === 'HEAD' ? 'GET' : request.method;
     const route = known.find((candidate) => candidate.method === method);
     if (route === undefined) throw new GatewayError('method_not_allowed', { headers: { Allow: methodsOf(known) } });
-    if (!route.isOpen) refuseStrangers(request, this.#config.token);
+    if (!route.isOpen) refuseStrangers(request, this.#token);
     return route.answer({ query: new URLSearchParams(query), id: pattern(route).exec(path)?.[1] ?? '' });
   }
 }

@@ -61,6 +61,16 @@ export function createMetrics() {
       labelNames: ['client', 'grant'],
       registers,
     }),
+    configReloaded: new Gauge({
+      name: 'postern_config_last_reload_success',
+      help: '1 if the last configuration that was read is in use, 0 if it was refused.',
+      registers,
+    }),
+    configReloadedAt: new Gauge({
+      name: 'postern_config_last_reload_success_timestamp_seconds',
+      help: 'When the configuration in use was read, in seconds since 1970.',
+      registers,
+    }),
     storeUp: new Gauge({
       name: 'postern_store_up',
       help: '1 if the store answered when this was read, else 0.',

@@ -22,10 +22,7 @@ test('a refresh token that came while its user store was out is still good after
   };
   const users = new UserStores(new Map([['directory', { ...directory, lookup }]]));
   const store = new MemoryStore();
-  const families = new RefreshFamilies(
-    store,
-    new RevokedTokens(store, { issuer: 'https://a', longestLifetimeMs: 60_000 }),
-  );
+  const families = new RefreshFamilies(store, new RevokedTokens(store));
   const grant = new RefreshTokenGrant({ families, users });
   const client = clientSchema.parse({
     id: 'app',

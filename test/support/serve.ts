@@ -1,19 +1,20 @@
 import { type ChildProcessWithoutNullStreams, spawn } from 'node:child_process';
 import { join } from 'node:path';
-import type { TestContext } from 'node:test';
 import { CLI } from './cli.ts';
-import { type Settings, writeConfiguration } from './gateway.ts';
+import { type Lifetime, type Settings, writeConfiguration } from './gateway.ts';
 
 export interface ServedGateway {
   readonly url: string;
   readonly adminUrl: string;
+  /** The folder of gateway.yaml. */
+  readonly directory: string;
   readonly process: ChildProcessWithoutNullStreams;
   /** All lines of stdout so far. */
   readonly lines: string[];
 }
 
 /** `postern serve`, in a process of its own, once it says that it listens. */
-export async function serve(context: TestContext, settings: Settings): Promise<ServedGateway> {
+export async function serve(context: Lifetime, settings: Settings): Promise<ServedGateway> {
   const directory = writeConfiguration({ listen: { shutdown_grace: '25s' }, ...settings });
   const child = spawn(process.execPath, [CLI, 'serve', join(directory, 'gateway.yaml')]);
   context.after(() => child.kill('SIGKILL'));
@@ -30,5 +31,5 @@ export async function serve(context: TestContext, settings: Settings): Promise<S
     child.once('exit', (code) => reject(new Error(`it ended with ${code}`)));
   });
   const { address, admin } = await listening;
-  return { url: `http://${address}`, adminUrl: `http://${admin}`, process: child, lines };
+  return { url: `http://${address}`, adminUrl: `http://${admin}`, directory, process: child, lines };
 }

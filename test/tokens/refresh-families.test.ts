@@ -24,8 +24,7 @@ const WITHOUT_ROTATION: RefreshPolicy = { ...WITH_GRACE, rotate: false };
 const OURS = { clientId: 'travel' };
 const INVALID_GRANT = { code: 'invalid_grant', status: 400 };
 
-const openFamilies = (store: Store) =>
-  new RefreshFamilies(store, new RevokedTokens(store, { issuer: 'https://a', longestLifetimeMs: 60_000 }));
+const openFamilies = (store: Store) => new RefreshFamilies(store, new RevokedTokens(store));
 
 /** `token` with byte `at` changed: 0-15 family, 16-19 generation, 20-51 secret. */
 function changed(token: string, at: number): string {
