@@ -3,7 +3,10 @@ import { createRequire } from 'node:module';
 import { Command, CommanderError, Option } from 'commander';
 import { BadConfiguration } from './commands/bad-configuration.ts';
 import { BadUsage } from './commands/bad-usage.ts';
+import type { CheckOptions } from './commands/check.ts';
 import type { PrintOptions } from './commands/explain.ts';
+import type { ImportOptions } from './commands/import.ts';
+import type { LearnOptions } from './commands/learn.ts';
 import type { Selection } from './commands/sessions.ts';
 import { ConfigError } from './config/problem.ts';
 import { withCause } from './errors.ts';
@@ -32,10 +35,41 @@ program
   .description('say all that is wrong with configurations and with the files that they name')
   .argument('[files...]', 'the configurations', ['gateway.yaml'])
   .addOption(new Option('--format <format>', 'how to print it').choices(['text', 'json', 'sarif', 'github']))
-  .action(async (files: string[], { format }) => {
-    const sound = (await import('./commands/check.ts')).check(files, format);
+  .option('--against <openapi>', 'an OpenAPI description that the routes should agree with')
+  .option('--base-path <path>', 'the path of the API, instead of that of its server in the description')
+  .option('--prefix <path>', 'what the gateway has before that path')
+  .option('--host <host>', 'the host under which the gateway has the API')
+  .action(async (files: string[], options: CheckOptions) => {
+    const sound = (await import('./commands/check.ts')).check(files, options);
     if (!sound) process.exitCode = BAD_USAGE;
   });
+
+program
+  .command('import')
+  .description('write the routes of an OpenAPI description')
+  .argument('<openapi>', 'the description: OpenAPI 3.0 or 3.1, YAML or JSON')
+  .requiredOption('--upstream <name>', 'where its requests go')
+  .option('--into <file>', 'add them to this configuration, instead of printing them')
+  .option('--base-path <path>', 'the path of the API, instead of that of its server in the description')
+  .option('--prefix <path>', 'what the gateway has before that path, and cuts off again')
+  .option('--host <host>', 'the host that the routes are for')
+  .addOption(
+    new Option('--without-security <access>', 'what operations become of which nobody says who may call them')
+      .choices(['token', 'public'])
+      .default('token'),
+  )
+  .action(async (file: string, options: ImportOptions) =>
+    (await import('./commands/import.ts')).importDescription(file, options),
+  );
+
+program
+  .command('learn')
+  .description('draft routes from the requests of an access log')
+  .argument('<log>', "the gateway's own, or in the Common or Combined format; - for standard input")
+  .requiredOption('--upstream <name>', 'where these requests go')
+  .option('--into <file>', 'add them to this configuration, instead of printing them')
+  .option('--values <count>', 'how many names may stand in one place before they are taken for values', '50')
+  .action(async (file: string, options: LearnOptions) => (await import('./commands/learn.ts')).learn(file, options));
 
 program
   .command('routes')
