@@ -5,6 +5,7 @@ import { GatewayError, toGatewayError } from './errors.ts';
 import { meetsRules } from './guard/claim-rules.ts';
 import { DEMANDS, type Demand, type Principal, refuseUnmet } from './guard/guard.ts';
 import type { GuardedRequest } from './guard/presented-token.ts';
+import { onlyReported } from './guard/report-mode.ts';
 import { senderOf } from './limits/sender.ts';
 import { describeCause } from './observe/log.ts';
 import { requestId } from './observe/request-id.ts';
@@ -22,6 +23,8 @@ export interface Explanation {
   readonly outcome: 'forwarded' | 'refused' | 'answered by the gateway itself';
   /** What the caller would be told. */
   readonly refusal: GatewayError | undefined;
+  /** What the caller would be told, if the route were not in report mode. */
+  readonly wouldRefuse: GatewayError | undefined;
   readonly route: RouteConfig | undefined;
   readonly nearMisses: readonly NearMiss[];
   /** In the order in which they are made. Nothing is checked after a failure, but for what a route demands of a good token. */
@@ -66,6 +69,7 @@ class Walk {
   #route: RouteConfig | undefined;
   #nearMisses: readonly NearMiss[] = [];
   #upstream: UpstreamRequest | undefined;
+  #wouldRefuse: GatewayError | undefined;
 
   constructor(request: IncomingMessage, deciding: Deciding) {
     this.#request = request;
@@ -73,7 +77,13 @@ class Walk {
   }
 
   get found() {
-    return { route: this.#route, nearMisses: this.#nearMisses, checks: this.#checks, upstream: this.#upstream };
+    return {
+      route: this.#route,
+      nearMisses: this.#nearMisses,
+      checks: this.#checks,
+      upstream: this.#upstream,
+      wouldRefuse: this.#wouldRefuse,
+    };
   }
 
   /** @throws GatewayError where the request would be refused. */
@@ -127,12 +137,14 @@ class Walk {
       this.#checks.push({ name: 'token', passed: true, detail: 'the route is public: none is looked at' });
       return undefined;
     }
-    const principal = await this.#check('token', () => guard.authenticate(request, route), describePrincipal);
-    for (const { name, isMet } of DEMANDS) {
-      const detail = DETAILS[name](principal, route);
-      if (detail !== undefined) this.#checks.push({ name, passed: isMet(principal, route), detail });
+    let principal: Principal | undefined;
+    try {
+      principal = await this.#check('token', () => guard.authenticate(request, route), describePrincipal);
+      this.#checks.push(...demandsOn(principal, route));
+      refuseUnmet(principal, route);
+    } catch (thrown) {
+      this.#wouldRefuse = onlyReported(thrown, route);
     }
-    refuseUnmet(principal, route);
     return principal;
   }
 
@@ -153,6 +165,13 @@ class Walk {
       throw error;
     }
   }
+}
+
+function demandsOn(principal: Principal, route: RouteConfig): Check[] {
+  return DEMANDS.flatMap(({ name, isMet }) => {
+    const detail = DETAILS[name](principal, route);
+    return detail === undefined ? [] : [{ name, passed: isMet(principal, route), detail }];
+  });
 }
 
 /** As Node's server tells an upgrade from other requests. */

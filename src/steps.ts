@@ -3,6 +3,7 @@ import type { Middleware, ParameterizedContext } from 'koa';
 import { type GatewayError, toGatewayError, toldBody } from './errors.ts';
 import { type Principal, refuseUnmet } from './guard/guard.ts';
 import type { GuardedRequest } from './guard/presented-token.ts';
+import { onlyReported } from './guard/report-mode.ts';
 import { type Sender, senderOf } from './limits/sender.ts';
 import type { Caller } from './oauth/endpoint.ts';
 import { requestId } from './observe/request-id.ts';
@@ -29,6 +30,8 @@ export interface AppState {
   isEndpoint: boolean;
   match: Match;
   principal: Principal | undefined;
+  /** What the caller would have been told, on a route that only reports it. */
+  wouldRefuse: GatewayError | undefined;
   /** What the caller was told, if it was an error. */
   error: GatewayError | undefined;
   /** How forwarding ended, where there was any. */
@@ -59,15 +62,15 @@ export function logAccess({ trustedProxies, logAccess }: Runtime): Step {
 export const CLIENT_CLOSED_REQUEST = 499;
 
 function answered({ state, method, res }: AppContext) {
-  const { caller, route, error, outcome } = state;
+  const { caller, route, error, wouldRefuse, outcome } = state;
   const status = res.headersSent ? res.statusCode : CLIENT_CLOSED_REQUEST;
-  return { ...caller, method, route, status, ...ending(error, outcome) };
+  return { ...caller, method, route, status, ...ending({ error, wouldRefuse, outcome }) };
 }
 
 /** How a request ended, as the access log has it. */
-export function ending(error: GatewayError | undefined, outcome: Outcome | undefined) {
-  const cause = outcome?.outcome === 'cut_short' ? outcome.cause : error?.cause;
-  return { error: error?.code, outcome: outcome?.outcome, cause };
+export function ending({ error, wouldRefuse, outcome }: Pick<AppState, 'error' | 'wouldRefuse' | 'outcome'>) {
+  const cause = outcome?.outcome === 'cut_short' ? outcome.cause : (error ?? wouldRefuse)?.cause;
+  return { error: error?.code, wouldRefuse: wouldRefuse?.code, outcome: outcome?.outcome, cause };
 }
 
 export const answerErrors: Step = async (ctx, next) => {
@@ -130,12 +133,16 @@ export function authorize({ guard }: Runtime): Step {
     const { state, req } = ctx;
     const { route } = state.match;
     if (route.public) return next();
-    const principal = await guard.authenticate(guardedRequest(req, state.target, state.caller), route);
-    state.principal = principal;
-    // Known from here on, so that the log has them for a refusal too.
-    state.caller.client = principal.clientId;
-    state.caller.subject = principal.subject;
-    refuseUnmet(principal, route);
+    try {
+      const principal = await guard.authenticate(guardedRequest(req, state.target, state.caller), route);
+      state.principal = principal;
+      // Known from here on, so that the log has them for a refusal too.
+      state.caller.client = principal.clientId;
+      state.caller.subject = principal.subject;
+      refuseUnmet(principal, route);
+    } catch (thrown) {
+      state.wouldRefuse = onlyReported(thrown, route);
+    }
     return next();
   };
 }

@@ -2,6 +2,7 @@ import type { IncomingMessage } from 'node:http';
 import type { Duplex } from 'node:stream';
 import { GatewayError, toGatewayError } from './errors.ts';
 import { type Principal, refuseUnmet } from './guard/guard.ts';
+import { onlyReported } from './guard/report-mode.ts';
 import { senderOf } from './limits/sender.ts';
 import { refuse, type UpgradeListener } from './listener.ts';
 import { requestId } from './observe/request-id.ts';
@@ -30,6 +31,7 @@ class Upgrade {
   #certificate: ClientCertificate | undefined;
   #match: Match | undefined;
   #principal: Principal | undefined;
+  #wouldRefuse: GatewayError | undefined;
 
   constructor(runtime: Runtime, request: IncomingMessage, socket: Duplex) {
     this.#runtime = runtime;
@@ -52,8 +54,12 @@ class Upgrade {
     if (!match.route.websocket) throw noWebSocketHere();
     this.#certificate = clientCertificates.of(request, this.#sender.isTrustedProxy);
     if (!match.route.public) {
-      this.#principal = await guard.authenticate(guardedRequest(request, target, this.#caller()), match.route);
-      refuseUnmet(this.#principal, match.route);
+      try {
+        this.#principal = await guard.authenticate(guardedRequest(request, target, this.#caller()), match.route);
+        refuseUnmet(this.#principal, match.route);
+      } catch (thrown) {
+        this.#wouldRefuse = onlyReported(thrown, match.route);
+      }
     }
     const principal = this.#principal;
     const exchange = exchangeFor({ sender: this.#sender, caller: this.#caller(), target, match, principal }, upstreams);
@@ -73,7 +79,7 @@ class Upgrade {
       route: this.#match?.route.path,
       status,
       durationMs: performance.now() - this.#startedAt,
-      ...ending(error, outcome),
+      ...ending({ error, wouldRefuse: this.#wouldRefuse, outcome }),
     });
   }
 

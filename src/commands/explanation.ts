@@ -1,4 +1,5 @@
 import type { RouteConfig } from '../config/schema.ts';
+import type { GatewayError } from '../errors.ts';
 import type { Explanation, UpstreamRequest } from '../explain.ts';
 import { describeCause } from '../observe/log.ts';
 import type { NearMiss } from '../routing/matcher.ts';
@@ -14,17 +15,12 @@ export interface OfflineExplanation extends Explanation {
 }
 
 export function toJson(explanation: OfflineExplanation): string {
-  const { request, outcome, refusal, route, nearMisses, checks, upstream, unchecked } = explanation;
+  const { request, outcome, refusal, wouldRefuse, route, nearMisses, checks, upstream, unchecked } = explanation;
   const document = {
     request,
     outcome,
-    refusal: refusal && {
-      status: refusal.status,
-      error: refusal.code,
-      error_description: refusal.description,
-      headers: refusal.headers,
-      cause: describeCause(refusal.cause),
-    },
+    refusal: refusal && toRefusal(refusal),
+    would_refuse: wouldRefuse && toRefusal(wouldRefuse),
     route: route && toRow(route),
     near_misses: nearMisses.map(({ route: missed, because }) => ({ ...toRow(missed), because })),
     checks,
@@ -32,6 +28,10 @@ export function toJson(explanation: OfflineExplanation): string {
     unchecked,
   };
   return `${JSON.stringify(document, undefined, 2)}\n`;
+}
+
+function toRefusal({ status, code, description, headers, cause }: GatewayError) {
+  return { status, error: code, error_description: description, headers, cause: describeCause(cause) };
 }
 
 function toRow({ path, host, upstream, at }: RouteConfig) {
@@ -54,8 +54,15 @@ export function formatExplanation(explanation: OfflineExplanation): string {
   return `${lines.join('\n')}\n`;
 }
 
-function describeOutcome({ outcome, refusal }: Explanation): string {
-  return refusal ? `refused with ${refusal.status} ${refusal.code}: ${refusal.description}` : outcome;
+function describeOutcome({ outcome, refusal, wouldRefuse }: Explanation): string {
+  if (refusal) return `refused with ${describeRefusal(refusal)}`;
+  return wouldRefuse
+    ? `${outcome}, and in report mode only: would be refused with ${describeRefusal(wouldRefuse)}`
+    : outcome;
+}
+
+function describeRefusal({ status, code, description }: GatewayError): string {
+  return `${status} ${code}: ${description}`;
 }
 
 function section(head: string, lines: readonly string[]): string[] {

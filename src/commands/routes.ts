@@ -25,13 +25,13 @@ function toCells(route: RouteConfig): string[] {
 }
 
 /** `orders.read and one of orders.write, admin; roles is agent or admin`. */
-export function describeAccess({ public: isPublic, scopes, any_scope, require, issuers }: RouteConfig): string {
+export function describeAccess({ public: isPublic, scopes, any_scope, require, issuers, mode }: RouteConfig): string {
   if (isPublic) return 'public';
   const alternatives = any_scope.length > 0 ? [oneOf(any_scope)] : [];
   const needed = [...scopes, ...alternatives].join(' and ') || 'any token';
   const rules = Object.entries(require).map(([claim, accepted]) => `${claim} is ${accepted.join(' or ')}`);
   const others = issuers.length > 1 || issuers[0] !== SELF ? [`issued by ${issuers.join(' or ')}`] : [];
-  return [needed, ...rules, ...others].join('; ');
+  return [needed, ...rules, ...others, ...(mode === 'report' ? ['only reported'] : [])].join('; ');
 }
 
 function oneOf(scopes: readonly string[]): string {
@@ -39,8 +39,8 @@ function oneOf(scopes: readonly string[]): string {
 }
 
 function toJson({ methods = [...DEFAULT_METHODS], host, path, upstream, at, ...access }: RouteConfig) {
-  const { public: isPublic, scopes, any_scope, require, issuers, audience } = access;
-  const checked = isPublic ? {} : { scopes, any_scope, require, issuers, audience };
+  const { public: isPublic, scopes, any_scope, require, issuers, audience, mode } = access;
+  const checked = isPublic ? {} : { scopes, any_scope, require, issuers, audience, mode };
   return { methods, host, path, public: isPublic, ...checked, upstream, line: at.line };
 }
 
