@@ -15,7 +15,7 @@ import type { Match } from './routing/matcher.ts';
 import { readRequestHead } from './routing/request-head.ts';
 import { upstreamPath } from './routing/rewrite.ts';
 import type { Target } from './routing/target.ts';
-import type { Runtime } from './runtime.ts';
+import type { RefusedRequest, Runtime } from './runtime.ts';
 
 /** What the steps find out, one after the other. */
 export interface AppState {
@@ -41,7 +41,7 @@ export interface AppState {
 type AppContext = ParameterizedContext<AppState>;
 type Step = Middleware<AppState>;
 
-export function logAccess({ trustedProxies, logAccess }: Runtime): Step {
+export function logAccess({ trustedProxies, logAccess, noteRefusal }: Runtime): Step {
   return async (ctx, next) => {
     const startedAt = performance.now();
     const { state, req, res } = ctx;
@@ -53,6 +53,7 @@ export function logAccess({ trustedProxies, logAccess }: Runtime): Step {
     ctx.set('X-Request-Id', id);
     const closed = new Promise((resolve) => res.once('close', resolve));
     await next();
+    if (state.error ?? state.wouldRefuse) noteRefusal(refused(ctx));
     // A forwarded response is over by now; Koa writes all others after this.
     void closed.then(() => logAccess({ ...answered(ctx), durationMs: performance.now() - startedAt }));
   };
@@ -66,6 +67,15 @@ function answered({ state, method, res }: AppContext) {
   const status = res.headersSent ? res.statusCode : CLIENT_CLOSED_REQUEST;
   return { ...caller, method, route, status, ...ending({ error, wouldRefuse, outcome }) };
 }
+
+/** The steps that were not come to have found out nothing. */
+function refused({ state, method }: AppContext): RefusedRequest {
+  const { caller, host, target, match, principal, error, wouldRefuse }: RefusedState = state;
+  const { requestId } = caller;
+  return { requestId, method, host, path: target?.path, route: match?.route, principal, error, wouldRefuse };
+}
+
+type RefusedState = Partial<AppState> & Pick<AppState, 'caller'>;
 
 /** How a request ended, as the access log has it. */
 export function ending({ error, wouldRefuse, outcome }: Pick<AppState, 'error' | 'wouldRefuse' | 'outcome'>) {

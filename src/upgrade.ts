@@ -8,7 +8,7 @@ import { refuse, type UpgradeListener } from './listener.ts';
 import { requestId } from './observe/request-id.ts';
 import type { Outcome } from './proxy/exchange.ts';
 import type { Match } from './routing/matcher.ts';
-import { readRequestHead } from './routing/request-head.ts';
+import { type RequestHead, readRequestHead } from './routing/request-head.ts';
 import type { Runtime } from './runtime.ts';
 import { CLIENT_CLOSED_REQUEST, ending, exchangeFor, guardedRequest } from './steps.ts';
 import type { ClientCertificate } from './tls/client-certificate.ts';
@@ -28,6 +28,7 @@ class Upgrade {
   readonly #startedAt = performance.now();
   readonly #sender;
   readonly #requestId: string;
+  #head: RequestHead | undefined;
   #certificate: ClientCertificate | undefined;
   #match: Match | undefined;
   #principal: Principal | undefined;
@@ -46,7 +47,8 @@ class Upgrade {
   async run(head: Buffer): Promise<void> {
     const { clientCertificates, endpoints, guard, matcher, tunnels, upstreams } = this.#runtime;
     const request = this.#request;
-    const { host, target } = readRequestHead(request);
+    this.#head = readRequestHead(request);
+    const { host, target } = this.#head;
     refuseOtherProtocols(request);
     if (endpoints.has(target.path)) throw noWebSocketHere();
     const match = matcher.match(host, target.path, request.method ?? '');
@@ -73,6 +75,7 @@ class Upgrade {
   }
 
   #log(status: number, { error, outcome }: { error?: GatewayError; outcome?: Outcome | undefined }): void {
+    if (error ?? this.#wouldRefuse) this.#noteRefusal(error);
     this.#runtime.logAccess({
       ...this.#caller(),
       method: this.#request.method ?? '',
@@ -80,6 +83,19 @@ class Upgrade {
       status,
       durationMs: performance.now() - this.#startedAt,
       ...ending({ error, wouldRefuse: this.#wouldRefuse, outcome }),
+    });
+  }
+
+  #noteRefusal(error: GatewayError | undefined): void {
+    this.#runtime.noteRefusal({
+      requestId: this.#requestId,
+      method: this.#request.method,
+      host: this.#head?.host,
+      path: this.#head?.target.path,
+      route: this.#match?.route,
+      principal: this.#principal,
+      error,
+      wouldRefuse: this.#wouldRefuse,
     });
   }
 

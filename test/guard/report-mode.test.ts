@@ -7,6 +7,7 @@ import { login, type RunningGateway, startGateway, startUpstream } from '../supp
 async function start(context: TestContext) {
   const upstream = await startUpstream(context);
   const gateway = await startGateway(context, {
+    tokens: { signing: { algorithm: 'ES256' } },
     upstreams: { api: { targets: [upstream.url], identity_headers: { 'X-User': '{token.sub}' } } },
     routes: [
       { path: '/tried', scopes: ['write'], require: { roles: ['staff'] }, upstream: 'api', mode: 'report' },

@@ -1,22 +1,22 @@
 import type { IncomingMessage } from 'node:http';
-import type { RouteConfig } from './config/schema.ts';
-import { valueAt } from './dotted-path.ts';
-import { GatewayError, toGatewayError } from './errors.ts';
-import { meetsRules } from './guard/claim-rules.ts';
-import { DEMANDS, type Demand, type Principal, refuseUnmet } from './guard/guard.ts';
-import type { GuardedRequest } from './guard/presented-token.ts';
-import { onlyReported } from './guard/report-mode.ts';
-import { senderOf } from './limits/sender.ts';
-import { describeCause } from './observe/log.ts';
-import { requestId } from './observe/request-id.ts';
-import type { Exchange } from './proxy/exchange.ts';
-import { declaresTooMuch } from './proxy/forward.ts';
-import { requestHeaders } from './proxy/headers.ts';
-import type { NearMiss } from './routing/matcher.ts';
-import { readRequestHead } from './routing/request-head.ts';
-import type { Decisions } from './runtime.ts';
-import { exchangeFor, guardedRequest } from './steps.ts';
-import { noWebSocketHere, refuseOtherProtocols } from './upgrade.ts';
+import type { RouteConfig } from '../config/schema.ts';
+import { valueAt } from '../dotted-path.ts';
+import { GatewayError, toGatewayError } from '../errors.ts';
+import { meetsRules } from '../guard/claim-rules.ts';
+import { DEMANDS, type Demand, type Principal, refuseUnmet } from '../guard/guard.ts';
+import type { GuardedRequest } from '../guard/presented-token.ts';
+import { onlyReported } from '../guard/report-mode.ts';
+import { senderOf } from '../limits/sender.ts';
+import { describeCause } from '../observe/log.ts';
+import { requestId } from '../observe/request-id.ts';
+import type { Exchange } from '../proxy/exchange.ts';
+import { declaresTooMuch } from '../proxy/forward.ts';
+import { requestHeaders } from '../proxy/headers.ts';
+import type { NearMiss } from '../routing/matcher.ts';
+import { readRequestHead } from '../routing/request-head.ts';
+import type { Decisions } from '../runtime.ts';
+import { exchangeFor, guardedRequest } from '../steps.ts';
+import { noWebSocketHere, refuseOtherProtocols } from '../upgrade.ts';
 
 /** What would become of a request, and why. */
 export interface Explanation {
@@ -33,7 +33,17 @@ export interface Explanation {
 }
 
 export interface Check {
-  readonly name: 'head' | 'certificate' | 'websocket' | 'route' | 'token' | Demand['name'] | 'max_body';
+  readonly name:
+    | 'head'
+    | 'certificate'
+    | 'websocket'
+    | 'route'
+    | 'token'
+    | Demand['name']
+    | 'max_body'
+    /** Of a request that there was: it ended at the upstream, or for what it is itself. */
+    | 'upstream'
+    | 'request';
   readonly passed: boolean;
   readonly detail: string;
 }
@@ -49,7 +59,7 @@ export interface UpstreamRequest {
 }
 
 /** All of a gateway that decides about a request. */
-export type Deciding = Decisions & { readonly endpoints: { has(path: string): boolean } };
+export type Deciding = Omit<Decisions, 'guard'> & { readonly endpoints: { has(path: string): boolean } };
 
 /** Takes a request the way of app.ts and upgrade.ts, by the same functions, up to where it would be sent. */
 export async function explainRequest(request: IncomingMessage, deciding: Deciding): Promise<Explanation> {
@@ -132,14 +142,14 @@ class Walk {
   }
 
   async #authorize(request: GuardedRequest, route: RouteConfig): Promise<Principal | undefined> {
-    const { guard } = this.#deciding;
+    const { onlooker } = this.#deciding;
     if (route.public) {
       this.#checks.push({ name: 'token', passed: true, detail: 'the route is public: none is looked at' });
       return undefined;
     }
     let principal: Principal | undefined;
     try {
-      principal = await this.#check('token', () => guard.authenticate(request, route), describePrincipal);
+      principal = await this.#check('token', () => onlooker.authenticate(request, route), describePrincipal);
       this.#checks.push(...demandsOn(principal, route));
       refuseUnmet(principal, route);
     } catch (thrown) {
@@ -160,14 +170,17 @@ class Walk {
       if (detail !== undefined) this.#checks.push({ name, passed: true, detail });
       return result;
     } catch (error) {
-      const { description, cause } = toGatewayError(error);
-      this.#checks.push({ name, passed: false, detail: [description, describeCause(cause)].filter(Boolean).join(' ') });
+      this.#checks.push(failed(name, toGatewayError(error)));
       throw error;
     }
   }
 }
 
-function demandsOn(principal: Principal, route: RouteConfig): Check[] {
+export function failed(name: Check['name'], { description, cause }: GatewayError): Check {
+  return { name, passed: false, detail: [description, describeCause(cause)].filter(Boolean).join(' ') };
+}
+
+export function demandsOn(principal: Principal, route: RouteConfig): Check[] {
   return DEMANDS.flatMap(({ name, isMet }) => {
     const detail = DETAILS[name](principal, route);
     return detail === undefined ? [] : [{ name, passed: isMet(principal, route), detail }];
@@ -183,7 +196,7 @@ function refuseTooLarge(request: IncomingMessage, exchange: Exchange): void {
   if (declaresTooMuch(request, exchange)) throw new GatewayError('content_too_large');
 }
 
-function describePrincipal({ subject, clientId, claims }: Principal): string {
+export function describePrincipal({ subject, clientId, claims }: Principal): string {
   return `${subject}${clientId === undefined ? '' : ` through the client ${clientId}`}, by ${claims.iss}`;
 }
 
