@@ -4,6 +4,7 @@ import { FollowedFiles } from './config/followed-files.ts';
 import { formatProblem, type Warning } from './config/problem.ts';
 import type { Config } from './config/schema.ts';
 import { unavailable } from './errors.ts';
+import { createExplainRoutes } from './explain/admin-routes.ts';
 import { closeFoundation, type Foundation, layFoundation } from './generation/foundation.ts';
 import { Generation } from './generation/generation.ts';
 import { Reloads } from './generation/reloads.ts';
@@ -13,7 +14,6 @@ import { AdminListener, type AdminRoute } from './observe/admin-listener.ts';
 import { createHealthRoutes } from './observe/health-routes.ts';
 import { createLog, describeCause, type Log } from './observe/log.ts';
 import { type TlsOptions, tlsOptions } from './tls/server.ts';
-import { Sessions } from './tokens/sessions.ts';
 
 export { checkConfig, readConfig } from './read-config.ts';
 
@@ -58,7 +58,7 @@ export class Gateway {
 
   constructor(generation: Generation, foundation: Foundation, files: FollowedFiles) {
     const { config } = generation;
-    const { log, families, store } = foundation;
+    const { log, refusals } = foundation;
     this.#current = generation;
     this.#foundation = foundation;
     this.app = mountable(() => this.#current);
@@ -68,10 +68,19 @@ export class Gateway {
       onUpgrade: (request, socket, head) => void this.#current.takeUpgrade(request, socket, head),
       onRefused: ({ error, ...refusal }) => {
         foundation.logAccess({ ...refusal, status: error.status, error: error.code, cause: error.cause });
+        this.#current.opened.runtime.noteRefusal({ ...refusal, error });
       },
     });
-    const sessions = createSessionRoutes(new Sessions(families, store), log);
-    this.#admin = new AdminListener(config.admin, [...this.#healthRoutes(), ...sessions], log);
+    const routes = [
+      ...this.#healthRoutes(),
+      ...createSessionRoutes(() => this.#current.opened.sessions, log),
+      ...createExplainRoutes(
+        refusals,
+        () => this.#current.config.listen,
+        () => this.#current.opened.runtime,
+      ),
+    ];
+    this.#admin = new AdminListener(config.admin, routes, log);
     const reloaded = { current: () => this.#current.config, use: (next: Config) => this.#use(next) };
     this.#reloads = new Reloads(reloaded, files, foundation);
   }

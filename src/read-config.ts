@@ -13,9 +13,14 @@ export function readConfig(file: string): Config {
   return loadConfig(file, [...checks, ...advice]);
 }
 
-/** As `readConfig`, and opens the files that it names, which a gateway does when it is made. @throws ConfigError. */
-export function checkConfig(file: string): Config {
-  return loadConfig(file, [...checks, ...advice, ...checkNamedFiles]);
+/**
+ * As `readConfig`, and opens the files that it names, which a gateway does when it is made.
+ *
+ * @param further what else it is held against
+ * @throws ConfigError.
+ */
+export function checkConfig(file: string, further: readonly Check[] = []): Config {
+  return loadConfig(file, [...checks, ...advice, ...checkNamedFiles, ...further]);
 }
 
 /**

@@ -1,5 +1,6 @@
 import type { Config } from '../config/schema.ts';
 import { GatewayError } from '../errors.ts';
+import { RecentRefusals } from '../explain/recent-refusals.ts';
 import { SharedParts } from '../lease.ts';
 import { RateLimits } from '../limits/rate-limits.ts';
 import { type AnsweredRequest, createAccessLog } from '../observe/access-log.ts';
@@ -9,7 +10,6 @@ import { Tunnels } from '../proxy/tunnel.ts';
 import { openStore } from '../store/open.ts';
 import type { Store } from '../store/store.ts';
 import { createDpopProofs, type DpopProofs } from '../tokens/dpop-proofs.ts';
-import { RefreshFamilies } from '../tokens/refresh-families.ts';
 import { RevokedTokens } from '../tokens/revoked-tokens.ts';
 import { UsedOnce } from '../tokens/used-once.ts';
 
@@ -20,7 +20,7 @@ export interface Foundation {
   readonly logAccess: (request: AnsweredRequest) => void;
   readonly store: Store;
   readonly revoked: RevokedTokens;
-  readonly families: RefreshFamilies;
+  readonly refusals: RecentRefusals;
   readonly usedAssertions: UsedOnce;
   readonly rateLimits: RateLimits;
   readonly dpop: DpopProofs;
@@ -44,7 +44,7 @@ export function layFoundation(config: Pick<Config, 'store'>, log: Log): Foundati
     logAccess: createAccessLog(log, metrics),
     store,
     revoked,
-    families: new RefreshFamilies(store, revoked),
+    refusals: new RecentRefusals(),
     usedAssertions: new UsedOnce(store, 'client-assertion'),
     rateLimits: new RateLimits(store),
     dpop: createDpopProofs(store),

@@ -3,13 +3,17 @@ import type { Config } from '../config/schema.ts';
 import { GatewayError, withCause } from '../errors.ts';
 import type { Lease } from '../lease.ts';
 import { LoginLimits } from '../limits/login-limits.ts';
+import { CarriedLogout } from '../oauth/carried-logout.ts';
 import { clientOrigin, createClientAuthentication, createEndpoints } from '../oauth/endpoints.ts';
 import { describeCause } from '../observe/log.ts';
 import { createUserStoreEvents } from '../observe/user-store-events.ts';
 import { Upstream, Upstreams, upstreamsOf } from '../proxy/upstreams.ts';
 import { createDecisions, type Runtime } from '../runtime.ts';
 import { type Certificates, readCertificates } from '../tls/certificate-files.ts';
+import { CarriedSessions } from '../tokens/carried-sessions.ts';
 import { openKeySource } from '../tokens/open-key-source.ts';
+import { RefreshFamilies } from '../tokens/refresh-families.ts';
+import { Sessions } from '../tokens/sessions.ts';
 import { SigningKeys } from '../tokens/signing-keys.ts';
 import { createTokenVerifier } from '../tokens/verify.ts';
 import { HashPool } from '../users/password-hash/hash-pool.ts';
@@ -21,6 +25,7 @@ export interface OpenRuntime {
   readonly runtime: Runtime;
   readonly certificates: Certificates;
   readonly keys: SigningKeys;
+  readonly sessions: Sessions;
 }
 
 /**
@@ -30,7 +35,7 @@ export interface OpenRuntime {
  * @throws Error when a file that the configuration names cannot be used.
  */
 export async function openRuntime(config: Config, foundation: Foundation, lease: Lease): Promise<OpenRuntime> {
-  const { log, metrics, logAccess, store, revoked, families, usedAssertions, rateLimits, dpop, tunnels } = foundation;
+  const { log, metrics, logAccess, store, revoked, refusals, usedAssertions, rateLimits, dpop, tunnels } = foundation;
   revoked.expect(longestAccessTokenTtl(config));
   const certificates = readCertificates(config.listen, config.directory);
   const hashes = await openHashPool(config, lease);
@@ -48,14 +53,20 @@ export async function openRuntime(config: Config, foundation: Foundation, lease:
   const clients = await lease.open({ name: 'clients', config: origin, uses: [limits, hashes] }, () =>
     createClientAuthentication(origin, { limits, hashes, usedAssertions, log }),
   );
-  const endpoints = { config, clients, users, limits, rateLimits, families, revoked, keys, tokens, dpop, log, metrics };
+  const carried = await openCarriedSessions(config, foundation, lease);
+  const carriedLogout = new CarriedLogout(carried, users, log);
+  const families = new RefreshFamilies(store, revoked, (grant) => carriedLogout.ofFamily(grant));
+  const ofTokens = { families, revoked, carried, carriedLogout, keys, tokens, dpop };
+  const decisions = createDecisions(config, { tokens, dpop, upstreams, authorities: certificates.authorities });
   const runtime = {
-    ...createDecisions(config, { tokens, dpop, upstreams, authorities: certificates.authorities }),
+    ...decisions,
     logAccess,
-    endpoints: createEndpoints(endpoints),
+    noteRefusal: refusals.recorder(decisions.matcher),
+    endpoints: createEndpoints({ config, clients, users, limits, rateLimits, ...ofTokens, log, metrics }),
     tunnels,
+    carried,
   };
-  return { runtime, certificates, keys };
+  return { runtime, certificates, keys, sessions: new Sessions(families, store) };
 }
 
 function openHashPool({ login_limits: { concurrent_checks, queue } }: Config, lease: Lease): Promise<HashPool> {
@@ -96,6 +107,15 @@ function openTokenVerifier(config: Config, keys: SigningKeys, { revoked, log }: 
     createTokenVerifier(config, keys, revoked, (issuer, cause) => {
       log.warn({ issuer, cause: describeCause(cause) }, 'keys of a trusted issuer not fetched');
     }),
+  );
+}
+
+/** Nothing in it can be opened with another secret than it was sealed with, so it is made anew for another. */
+function openCarriedSessions({ tokens }: Config, { store }: Foundation, lease: Lease): Promise<CarriedSessions> {
+  const { issuer, signing } = tokens;
+  return lease.open(
+    { name: 'carried sessions', config: { issuer, encryptionKey: signing.encryption_key } },
+    () => new CarriedSessions(store, tokens),
   );
 }
 
