@@ -2,6 +2,7 @@
 import { Command, CommanderError, Option } from 'commander';
 import { BadConfiguration } from './commands/bad-configuration.ts';
 import { BadUsage } from './commands/bad-usage.ts';
+import type { CheckOptions } from './commands/check.ts';
 import type { ExplainOptions } from './commands/explain.ts';
 import type { Selection } from './commands/sessions.ts';
 import { ConfigError } from './config/problem.ts';
@@ -31,9 +32,10 @@ program
   .description('say all that is wrong with configurations and with the files that they name')
   .argument('[files...]', 'the configurations', ['gateway.yaml'])
   .addOption(new Option('--format <format>', 'how to print it').choices(['text', 'json', 'sarif', 'github']))
-  .action(async (files: string[], { format }) => {
-    const sound = (await import('./commands/check.ts')).check(files, format);
-    if (!sound) process.exitCode = BAD_USAGE;
+  .option('--online', 'also try what they point at: Redis, user stores, upstreams, keys of others')
+  .action(async (files: string[], options: CheckOptions) => {
+    const result = await (await import('./commands/check.ts')).check(files, options);
+    process.exitCode = { sound: 0, 'not working': FAILED, mistaken: BAD_USAGE }[result];
   });
 
 program

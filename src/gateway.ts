@@ -3,7 +3,7 @@ import type Koa from 'koa';
 import { advice } from './advice.ts';
 import { createApp } from './app.ts';
 import type { Check } from './config/check.ts';
-import { loadConfig } from './config/load.ts';
+import { type Located, loadConfig, loadLocated } from './config/load.ts';
 import type { Config } from './config/schema.ts';
 import { GatewayError, withCause } from './errors.ts';
 import { createExplainRoutes } from './explain/admin-routes.ts';
@@ -54,8 +54,8 @@ export function readConfig(file: string): Config {
 }
 
 /** As `readConfig`, and opens the files that it names, which a gateway does when it is made. @throws ConfigError. */
-export function checkConfig(file: string): Config {
-  return loadConfig(file, [...checks(), ...advice, ...checkNamedFiles]);
+export function checkConfig(file: string): Located {
+  return loadLocated(file, [...checks(), ...advice, ...checkNamedFiles]);
 }
 
 const checks = (): readonly Check[] => [

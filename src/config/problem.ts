@@ -4,6 +4,8 @@ import type { Position } from './schema.ts';
 export interface Problem {
   readonly position: Position;
   readonly message: string;
+  /** Names what is wrong, where that is not the file itself. */
+  readonly code?: string;
 }
 
 /** What works, but not as most would want it. */
@@ -21,11 +23,12 @@ export function isWarning(problem: Problem): problem is Warning {
   return 'severity' in problem;
 }
 
-/** `gateway.yaml:12:5: message`, or `gateway.yaml:12:5: warning: message [code]` */
+/** `gateway.yaml:12:5: message`, with a code `gateway.yaml:12:5: message [code]`; warnings say that they are. */
 export function formatProblem(problem: Problem): string {
   const { file, line, column } = problem.position;
-  const said = isWarning(problem) ? `warning: ${problem.message} [${problem.code}]` : problem.message;
-  return `${file}:${line}:${column}: ${said}`;
+  const severity = isWarning(problem) ? 'warning: ' : '';
+  const code = problem.code === undefined ? '' : ` [${problem.code}]`;
+  return `${file}:${line}:${column}: ${severity}${problem.message}${code}`;
 }
 
 /** Everything that is wrong with a gateway.yaml, warnings too, in the order of the file. */

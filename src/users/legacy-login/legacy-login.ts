@@ -1,3 +1,4 @@
+import type { Finding } from '../../config/finding.ts';
 import type { LegacyLoginUsersConfig } from '../../config/schema.ts';
 import { readAttributes } from '../answer-attributes.ts';
 import { isPlausiblePassword, isPlausibleUsername } from '../credentials.ts';
@@ -36,6 +37,15 @@ export class LegacyLoginUserStore implements UserStore {
 
   /** Nobody is unknown here whom the application was asked about. */
   async decoy(): Promise<void> {}
+
+  probe(): Promise<readonly Finding[]> {
+    const { url, page, whoami } = this.#config;
+    return this.#exchanges.probe([
+      [['url'], url],
+      [['page', 'url'], page?.url],
+      [['whoami', 'url'], whoami?.url],
+    ]);
+  }
 
   async close(): Promise<void> {}
 
