@@ -1,9 +1,12 @@
 #!/usr/bin/env node
+import { createRequire } from 'node:module';
 import { Command, CommanderError, Option } from 'commander';
 import { BadConfiguration } from './commands/bad-configuration.ts';
 import { BadUsage } from './commands/bad-usage.ts';
 import type { CheckOptions } from './commands/check.ts';
 import type { ExplainOptions } from './commands/explain.ts';
+import type { ImportOptions } from './commands/import.ts';
+import type { LearnOptions } from './commands/learn.ts';
 import type { Selection } from './commands/sessions.ts';
 import { ConfigError } from './config/problem.ts';
 import { withCause } from './errors.ts';
@@ -18,6 +21,7 @@ const NO_LINES: readonly string[] = [];
 // Commands load what they run only when they run, so that `postern --help` does not start a gateway's worth of modules.
 const program = new Command('postern')
   .description('A gateway that lets legacy logins into the world of OAuth')
+  .version(packageVersion())
   .exitOverride()
   .showHelpAfterError();
 
@@ -33,10 +37,41 @@ program
   .argument('[files...]', 'the configurations', ['gateway.yaml'])
   .addOption(new Option('--format <format>', 'how to print it').choices(['text', 'json', 'sarif', 'github']))
   .option('--online', 'also try what they point at: Redis, user stores, upstreams, keys of others')
+  .option('--against <openapi>', 'an OpenAPI description that the routes should agree with')
+  .option('--base-path <path>', 'the path of the API, instead of that of its server in the description')
+  .option('--prefix <path>', 'what the gateway has before that path')
+  .option('--host <host>', 'the host under which the gateway has the API')
   .action(async (files: string[], options: CheckOptions) => {
     const result = await (await import('./commands/check.ts')).check(files, options);
     process.exitCode = { sound: 0, 'not working': FAILED, mistaken: BAD_USAGE }[result];
   });
+
+program
+  .command('import')
+  .description('write the routes of an OpenAPI description')
+  .argument('<openapi>', 'the description: OpenAPI 3.0 or 3.1, YAML or JSON')
+  .requiredOption('--upstream <name>', 'where its requests go')
+  .option('--into <file>', 'add them to this configuration, instead of printing them')
+  .option('--base-path <path>', 'the path of the API, instead of that of its server in the description')
+  .option('--prefix <path>', 'what the gateway has before that path, and cuts off again')
+  .option('--host <host>', 'the host that the routes are for')
+  .addOption(
+    new Option('--without-security <access>', 'what operations become of which nobody says who may call them')
+      .choices(['token', 'public'])
+      .default('token'),
+  )
+  .action(async (file: string, options: ImportOptions) =>
+    (await import('./commands/import.ts')).importDescription(file, options),
+  );
+
+program
+  .command('learn')
+  .description('draft routes from the requests of an access log')
+  .argument('<log>', "the gateway's own, or in the Common or Combined format; - for standard input")
+  .requiredOption('--upstream <name>', 'where these requests go')
+  .option('--into <file>', 'add them to this configuration, instead of printing them')
+  .option('--values <count>', 'how many names may stand in one place before they are taken for values', '50')
+  .action(async (file: string, options: LearnOptions) => (await import('./commands/learn.ts')).learn(file, options));
 
 program
   .command('routes')
@@ -83,6 +118,7 @@ program
       .default('client_secret_basic'),
   )
   .action(async (options) => (await import('./commands/client.ts')).newClient(options));
+
 const keys = program.command('keys').description('the keys that tokens are signed with');
 
 keys
@@ -103,6 +139,7 @@ keys
     false,
   )
   .action(async (file: string, request) => (await import('./commands/keys.ts')).rotateKeys(file, request));
+
 const sessions = program
   .command('sessions')
   .description('see and end the sessions that a running gateway has of a user');
@@ -130,6 +167,11 @@ try {
   await program.parseAsync();
 } catch (error) {
   process.exitCode = exitCode(error);
+}
+
+/** Of the package that this file is in, wherever it was compiled to. */
+function packageVersion(): string {
+  return createRequire(import.meta.url)('postern/package.json').version;
 }
 
 function exitCode(error: unknown): number {

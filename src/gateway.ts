@@ -12,7 +12,8 @@ import { LoginLimits } from './limits/login-limits.ts';
 import { RateLimits } from './limits/rate-limits.ts';
 import { Listener } from './listener.ts';
 import { checkNamedFiles } from './named-files.ts';
-import { createEndpoints } from './oauth/endpoints.ts';
+import { CarriedLogout } from './oauth/carried-logout.ts';
+import { createEndpoints, type EndpointParts } from './oauth/endpoints.ts';
 import { createSessionRoutes } from './oauth/session-routes.ts';
 import { createAccessLog } from './observe/access-log.ts';
 import { AdminListener, type AdminRoute } from './observe/admin-listener.ts';
@@ -29,6 +30,7 @@ import type { Store } from './store/store.ts';
 import { CertificateFiles } from './tls/certificate-files.ts';
 import { parseDistinguishedName } from './tls/distinguished-name.ts';
 import { tlsOptions } from './tls/server.ts';
+import { CarriedSessions } from './tokens/carried-sessions.ts';
 import { createDpopProofs } from './tokens/dpop-proofs.ts';
 import { openKeySource } from './tokens/open-key-source.ts';
 import { RefreshFamilies } from './tokens/refresh-families.ts';
@@ -53,9 +55,14 @@ export function readConfig(file: string): Config {
   return loadConfig(file, [...checks(), ...advice]);
 }
 
-/** As `readConfig`, and opens the files that it names, which a gateway does when it is made. @throws ConfigError. */
-export function checkConfig(file: string): Located {
-  return loadLocated(file, [...checks(), ...advice, ...checkNamedFiles]);
+/**
+ * As `readConfig`, and opens the files that it names, which a gateway does when it is made.
+ *
+ * @param further what else it is held against
+ * @throws ConfigError.
+ */
+export function checkConfig(file: string, further: readonly Check[] = []): Located {
+  return loadLocated(file, [...checks(), ...advice, ...checkNamedFiles, ...further]);
 }
 
 const checks = (): readonly Check[] => [
@@ -157,9 +164,11 @@ export class Gateway {
     this.#config = config;
     this.#log = log;
     this.#resources = resources;
-    const families = new RefreshFamilies(resources.store, resources.revoked);
+    const carried = new CarriedSessions(resources.store, config.tokens);
+    const carriedLogout = new CarriedLogout(carried, resources.users, log);
+    const families = new RefreshFamilies(resources.store, resources.revoked, (grant) => carriedLogout.ofFamily(grant));
     const refusals = new RecentRefusals();
-    this.#runtime = createRuntime(config, log, metrics, resources, families, refusals);
+    this.#runtime = createRuntime(config, log, metrics, resources, { families, carried, carriedLogout }, refusals);
     this.app = createApp(this.#runtime);
     const { logAccess, noteRefusal } = this.#runtime;
     this.#listener = new Listener(config.listen, {
@@ -216,7 +225,7 @@ function createRuntime(
   log: Log,
   metrics: Metrics,
   { certificates, hashes, users, store, keys, revoked }: Resources,
-  families: RefreshFamilies,
+  sessions: Pick<EndpointParts, 'families' | 'carried' | 'carriedLogout'>,
   refusals: RecentRefusals,
 ): Runtime {
   const limits = new LoginLimits(store, config.login_limits);
@@ -226,7 +235,7 @@ function createRuntime(
     log.warn({ issuer, cause: describeCause(cause) }, 'keys of a trusted issuer not fetched');
   });
   const dpop = createDpopProofs(store);
-  const state = { limits, rateLimits, families, revoked, usedAssertions };
+  const state = { limits, rateLimits, revoked, usedAssertions, ...sessions };
   const decisions = createDecisions(config, { tokens, dpop, authorities: () => certificates.authorities });
   return {
     ...decisions,
@@ -234,6 +243,7 @@ function createRuntime(
     noteRefusal: refusals.recorder(decisions.matcher),
     endpoints: createEndpoints({ config, users, hashes, keys, tokens, dpop, ...state, log, metrics }),
     tunnels: new Tunnels(),
+    carried: sessions.carried,
   };
 }
 

@@ -4,14 +4,13 @@ import type { Position } from './schema.ts';
 export interface Problem {
   readonly position: Position;
   readonly message: string;
-  /** Names what is wrong, where that is not the file itself. */
+  /** Names it, for people to look it up and for tools: `operation-public`. Most mistakes speak for themselves. */
   readonly code?: string;
 }
 
 /** What works, but not as most would want it. */
 export interface Warning extends Problem {
   readonly severity: 'warning';
-  /** Names the warning, for people to look it up and for tools: `sub-not-a-string`. */
   readonly code: string;
 }
 
@@ -23,12 +22,11 @@ export function isWarning(problem: Problem): problem is Warning {
   return 'severity' in problem;
 }
 
-/** `gateway.yaml:12:5: message`, with a code `gateway.yaml:12:5: message [code]`; warnings say that they are. */
+/** `gateway.yaml:12:5: message`, `…: message [code]`, or `…: warning: message [code]` */
 export function formatProblem(problem: Problem): string {
   const { file, line, column } = problem.position;
-  const severity = isWarning(problem) ? 'warning: ' : '';
   const code = problem.code === undefined ? '' : ` [${problem.code}]`;
-  return `${file}:${line}:${column}: ${severity}${problem.message}${code}`;
+  return `${file}:${line}:${column}: ${isWarning(problem) ? 'warning: ' : ''}${problem.message}${code}`;
 }
 
 /** Everything that is wrong with a gateway.yaml, warnings too, in the order of the file. */

@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, test } from 'node:test';
 import { exportPKCS8, generateKeyPair } from 'jose';
-import { problemsOf } from '../../src/commands/check.ts';
+import { examine } from '../../src/commands/check.ts';
 import { formats } from '../../src/commands/problem-formats.ts';
 import { formatProblem, warning } from '../../src/config/problem.ts';
 import { postern } from '../support/cli.ts';
@@ -47,7 +47,8 @@ function folderOf(files: Files): string {
 /** Paths from the folder; OpenSSL words its reasons differently from version to version. */
 async function say(folder: string): Promise<string[]> {
   const relative = (line: string) => line.replaceAll(`${folder}/`, '').replace(/error:.*/, '(OpenSSL)');
-  return (await problemsOf(join(folder, 'gateway.yaml'))).map((problem) => relative(formatProblem(problem)));
+  const { problems } = await examine(join(folder, 'gateway.yaml'));
+  return problems.map((problem) => relative(formatProblem(problem)));
 }
 
 describe('check opens the files that gateway.yaml names, and says', () => {
