@@ -1,7 +1,7 @@
 import { advice } from './advice.ts';
 import type { Check } from './config/check.ts';
 import { checkRestart } from './config/check-restart.ts';
-import { loadConfig } from './config/load.ts';
+import { type Located, loadConfig, loadLocated } from './config/load.ts';
 import type { Config } from './config/schema.ts';
 import { checkNamedFiles } from './named-files.ts';
 import { conflictingRoutes } from './routing/conflicts.ts';
@@ -19,8 +19,8 @@ export function readConfig(file: string): Config {
  * @param further what else it is held against
  * @throws ConfigError.
  */
-export function checkConfig(file: string, further: readonly Check[] = []): Config {
-  return loadConfig(file, [...checks, ...advice, ...checkNamedFiles, ...further]);
+export function checkConfig(file: string, further: readonly Check[] = []): Located {
+  return loadLocated(file, [...checks, ...advice, ...checkNamedFiles, ...further]);
 }
 
 /**

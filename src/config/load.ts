@@ -1,5 +1,5 @@
 import { dirname, isAbsolute, join, resolve } from 'node:path';
-import type { Check, Sections } from './check.ts';
+import type { Check, Locate, Sections } from './check.ts';
 import { crossChecks } from './cross-checks.ts';
 import { namedFiles } from './named-files.ts';
 import { parseSections } from './parse-sections.ts';
@@ -19,6 +19,17 @@ const MAX_FILE_BYTES = 10 * 1024 * 1024;
  * @throws ConfigError with every problem of the file at once. Warnings alone are none: the configuration has them.
  */
 export function loadConfig(file: string, checks: readonly Check[] = [], files: Set<string> = new Set()): Config {
+  return loadLocated(file, checks, files).config;
+}
+
+export interface Located {
+  readonly config: Config;
+  /** Where in the file its values are. */
+  readonly locate: Locate;
+}
+
+/** As `loadConfig`, for who has more to say about the file. */
+export function loadLocated(file: string, checks: readonly Check[], files: Set<string> = new Set()): Located {
   const directory = resolve(dirname(file));
   files.add(resolve(file));
   const source = new Source(file, readConfiguredFile(file, MAX_FILE_BYTES));
@@ -33,5 +44,6 @@ export function loadConfig(file: string, checks: readonly Check[] = [], files: S
   const others = [...problems, ...crossing].filter((problem) => !unresolved.some((known) => samePlace(known, problem)));
   const found = [...unresolved, ...others.filter((problem) => !source.ignores(problem))];
   if (!found.every(isWarning)) throw new ConfigError(found);
-  return { file, directory, files: [...files], warnings: inOrder(found), ...(sections as Sections) };
+  const config = { file, directory, files: [...files], warnings: inOrder(found), ...(sections as Sections) };
+  return { config, locate: source.locate };
 }

@@ -1,5 +1,6 @@
 import { resolve } from 'node:path';
 import { versionOf } from '../config/file-version.ts';
+import { attemptAll, type Finding } from '../config/finding.ts';
 import { namedByUsers } from '../config/named-files.ts';
 import { ConfigError, type Problem } from '../config/problem.ts';
 import { readConfiguredFile } from '../config/read-text.ts';
@@ -8,13 +9,14 @@ import { OVERLAY } from '../config/user-store-sections.ts';
 import { GatewayError } from '../errors.ts';
 import type { Lease } from '../lease.ts';
 import type { UserStoreEvents } from '../observe/user-store-events.ts';
+import { MemoryStore } from '../store/memory.ts';
 import type { Store } from '../store/store.ts';
 import { isPlausiblePassword, isPlausibleUsername } from './credentials.ts';
 import { FileUserStore } from './file.ts';
 import { HashOverlay } from './hash-overlay.ts';
 import { HashedPasswords } from './hashed-passwords.ts';
 import { ModuleUserStore } from './module.ts';
-import type { HashMaker } from './password-hash/hash-pool.ts';
+import { type HashMaker, HashPool } from './password-hash/hash-pool.ts';
 import { PasswordChecker } from './password-hash/password-checker.ts';
 import { type HashKeeper, PasswordUpgrades, type UpgradeReport } from './password-upgrades.ts';
 import { ShadowLogins } from './shadow-logins.ts';
@@ -249,6 +251,24 @@ export async function openUserStores(
     () => new UserStores(stores, config, parts.events),
     (users) => users.close(),
   );
+}
+
+/** Tries what a store asks of others. What is in files is not asked, and a module is not run. */
+export async function probeUsers(config: UserStoreConfig, directory: string): Promise<readonly Finding[]> {
+  if (config.type === 'file' || config.type === 'module') return [];
+  const store = new MemoryStore();
+  const hashes = new HashPool({ concurrent_checks: 1, queue: 0 });
+  const ignored = () => {};
+  const events = { warn: ignored, upgraded: ignored, shadowed: ignored };
+  const pathOf = (path: string) => resolve(directory, path);
+  return attemptAll(['tls', 'ca_file'], 'users-ca', async () => {
+    const users = await openStore(config, { name: '', pathOf, versions: [], hashes, store, events, warn: ignored });
+    try {
+      return (await users.probe?.()) ?? [];
+    } finally {
+      await users.close();
+    }
+  });
 }
 
 /** What the log is told: the cause of an outage, not the outage. */
