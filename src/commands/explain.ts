@@ -43,7 +43,7 @@ export async function explanationOf(
   const dpop = createDpopProofs(new MemoryStore());
   const decisions = createDecisions(config, { tokens: verifier, dpop, authorities: () => undefined });
   const explanation = await explainRequest(request, { ...decisions, endpoints: new Set(endpointPaths(config)) });
-  return { ...explanation, request: `${method} ${request.url}`, unchecked };
+  return { ...explanation, file, request: `${method} ${request.url}`, unchecked };
 }
 
 function presented({ token, claims }: RequestOptions): Presented {

@@ -1,3 +1,4 @@
+import { nameLine } from '../config/problem.ts';
 import type { RouteConfig } from '../config/schema.ts';
 import type { Explanation, UpstreamRequest } from '../explain.ts';
 import { describeCause } from '../observe/log.ts';
@@ -7,6 +8,8 @@ import { describeAccess } from './routes.ts';
 
 /** An explanation of what was asked, by the configuration alone. */
 export interface OfflineExplanation extends Explanation {
+  /** The gateway.yaml that was asked, as it was given. */
+  readonly file: string;
   /** `GET /orders/7` */
   readonly request: string;
   /** What only a running gateway could look at. */
@@ -35,15 +38,18 @@ export function toJson(explanation: OfflineExplanation): string {
 }
 
 function toRow({ path, host, upstream, at }: RouteConfig) {
-  return { path, host, upstream, line: at.line };
+  return { path, host, upstream, file: at.file, line: at.line };
 }
 
 export function formatExplanation(explanation: OfflineExplanation): string {
-  const { request, route, nearMisses, checks, upstream, unchecked } = explanation;
+  const { file, request, route, nearMisses, checks, upstream, unchecked } = explanation;
   const lines = [
     `${request}: ${describeOutcome(explanation)}`,
-    ...(route ? ['', `Route: ${route.path} of line ${route.at.line} (${describeAccess(route)})`] : []),
-    ...section('Near it:', nearMisses.map(describeMiss)),
+    ...(route ? ['', `Route: ${route.path} of ${nameLine(route.at, file)} (${describeAccess(route)})`] : []),
+    ...section(
+      'Near it:',
+      nearMisses.map((miss) => describeMiss(miss, file)),
+    ),
     ...section(
       'Checks:',
       checks.map(({ name, passed, detail }) => `${passed ? 'ok' : 'NO'}  ${name.padEnd(11)} ${detail}`),
@@ -69,8 +75,8 @@ const REASONS: Readonly<Record<NearMiss['because'], (route: RouteConfig) => stri
   spelling: () => 'is spelt in another way (case, a slash at the end, ;parameters)',
 };
 
-function describeMiss({ route, because }: NearMiss): string {
-  return `${route.path} of line ${route.at.line} ${REASONS[because](route)}`;
+function describeMiss({ route, because }: NearMiss, file: string): string {
+  return `${route.path} of ${nameLine(route.at, file)} ${REASONS[because](route)}`;
 }
 
 function describeUpstream({ method, targets, path, headers }: UpstreamRequest): string[] {

@@ -10,12 +10,10 @@ export type Path = readonly (string | number)[];
  */
 export type Locate = (path: Path, part?: 'value' | 'key') => Position;
 
-export type Sections = Omit<Config, 'directory' | 'warnings'>;
+export type Sections = Omit<Config, 'directory' | 'files' | 'warnings'>;
 
 /** What a check may have to know of gateway.yaml besides what it says. */
 export interface GatewayFile {
-  /** As it was given. */
-  readonly file: string;
   /** Absolute: paths in the file are relative to it. */
   readonly directory: string;
   /** A path in it, named as the file itself was: relative where that was. */

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { sections } from './schema.ts';
+import { include, sections } from './schema.ts';
 
 /** A JSON Schema (draft 7, which all editors know), as far as it is used here. */
 export interface JsonSchema {
@@ -26,13 +26,13 @@ export interface JsonSchema {
 
 /** The schema that gateway.yaml is held against, with all that is said of its keys. */
 export function describeKeys(): JsonSchema {
-  const file = z.strictObject(sections);
+  const file = z.strictObject({ include: include.optional(), ...sections });
   return z.toJSONSchema(file, { io: 'input', target: 'draft-7' }) as JsonSchema;
 }
 
 /**
  * The JSON Schema of gateway.yaml, for editors. It is never stricter than the gateway, and knows less: what follows from
- * several keys, and whether a section is missing.
+ * several keys, and whether a section is missing, which may be in another file.
  */
 export function editorSchema(): object {
   const { properties = {}, additionalProperties } = describeKeys();

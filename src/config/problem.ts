@@ -6,14 +6,33 @@ export interface Problem {
   readonly message: string;
 }
 
+/** Each names a warning, for people to look it up and for tools. */
+export const WARNING_CODES = [
+  'cleartext-upstream',
+  'foreign-pattern',
+  'long-access-token',
+  'no-trusted-proxies',
+  'nothing-included',
+  'public-below-protected',
+  'public-password-client',
+  'readable-secret',
+  'scope-of-no-client',
+  'scope-of-no-route',
+  'sub-not-a-string',
+  'unknown-code',
+  'unreachable-route',
+  'weak-hash',
+] as const;
+
+export type WarningCode = (typeof WARNING_CODES)[number];
+
 /** What works, but not as most would want it. */
 export interface Warning extends Problem {
   readonly severity: 'warning';
-  /** Names the warning, for people to look it up and for tools: `sub-not-a-string`. */
-  readonly code: string;
+  readonly code: WarningCode;
 }
 
-export function warning(code: string, position: Position, message: string): Warning {
+export function warning(code: WarningCode, position: Position, message: string): Warning {
   return { position, message, severity: 'warning', code };
 }
 
@@ -31,12 +50,15 @@ export function formatProblem(problem: Problem): string {
 /** Everything that is wrong with a gateway.yaml, warnings too, in the order of the file. */
 export class ConfigError extends Error {
   readonly problems: readonly Problem[];
+  /** As those of a `Config`: a change of one of them may mend it. */
+  readonly files: readonly string[];
 
-  constructor(problems: readonly Problem[]) {
+  constructor(problems: readonly Problem[], files: readonly string[] = []) {
     const sorted = inOrder(problems);
     super(sorted.map(formatProblem).join('\n'));
     this.name = 'ConfigError';
     this.problems = sorted;
+    this.files = files;
   }
 }
 
@@ -50,5 +72,10 @@ function byPosition({ position: a }: Problem, { position: b }: Problem): number 
 }
 
 export function samePlace({ position: a }: Problem, { position: b }: Problem): boolean {
-  return a.line === b.line && a.column === b.column;
+  return a.file === b.file && a.line === b.line && a.column === b.column;
+}
+
+/** `line 12`, or where that is not in `read`, the file that is spoken of: `line 12 of routes/b.yaml`. */
+export function nameLine({ file, line }: Position, read: string): string {
+  return file === read ? `line ${line}` : `line ${line} of ${file}`;
 }

@@ -8,7 +8,7 @@ import { section } from './section.ts';
 import { tokens, type trustedIssuer } from './tokens-section.ts';
 import { upstream } from './upstream-section.ts';
 import { fileUsers, ldapUsers, moduleUsers, sqlUsers } from './user-store-sections.ts';
-import { hasNoDots, NO_DOTS, optional, text, timeout, url } from './values.ts';
+import { hasNoDots, NO_DOTS, oneOrMore, optional, text, timeout, url } from './values.ts';
 import { legacyLoginUsers, oauthUsers } from './web-user-sections.ts';
 
 /**
@@ -93,6 +93,12 @@ export const log = section({
     .describe('`json`, one record per line, or `pretty`, for people.'),
 }).describe('Logs go to standard output. Passwords, tokens and queries are never in them.');
 
+/** Other files of the same configuration, read before all sections, which may be in those. */
+export const include = oneOrMore(
+  text.refine((path) => !path.includes('**'), 'expected a path in which * is a part of one name; there is no **'),
+  'expected a path such as routes/*.yaml, or a list of them',
+).describe('Other files that hold a part of the configuration: a path such as `routes/*.yaml`, or a list of them.');
+
 /** The whole file, a section a key. `users` and `upstreams` are named by the operator. */
 export const sections = {
   listen: listen.prefault({}),
@@ -152,6 +158,11 @@ export type LogConfig = z.output<typeof log>;
 export interface Config {
   /** The folder of gateway.yaml: paths in it are relative to it. */
   readonly directory: string;
+  /**
+   * What was read to make it, absolute: gateway.yaml first, what it includes, and what `${file:…}` reads. Also the folders in
+   * which the patterns of `include` were looked for: they change when a file comes or goes.
+   */
+  readonly files: readonly string[];
   readonly warnings: readonly Warning[];
   readonly listen: ListenConfig;
   readonly admin: AdminConfig;

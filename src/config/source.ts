@@ -16,8 +16,8 @@ import {
   type YAMLMap,
 } from 'yaml';
 import type { GatewayFile, Locate, Path } from './check.ts';
-import { isIgnored } from './ignore.ts';
-import { ConfigError, isWarning, type Problem } from './problem.ts';
+import { isIgnored, unknownCodes } from './ignore.ts';
+import { ConfigError, isWarning, type Problem, warning } from './problem.ts';
 import type { Position } from './schema.ts';
 import { printable } from './section.ts';
 
@@ -28,7 +28,8 @@ const MAX_ALIASES = 10_000;
 
 /** A YAML document that knows where each of its values stands. */
 export class Source {
-  readonly #file: string;
+  /** As it was given, or relative to the working directory. */
+  readonly file: string;
   readonly #text: string;
   readonly #lines = new LineCounter();
   readonly #document: Document.Parsed;
@@ -38,7 +39,7 @@ export class Source {
 
   /** @throws ConfigError with all syntax errors. */
   constructor(file: string, text: string) {
-    this.#file = file;
+    this.file = file;
     this.#text = text;
     this.#document = parseDocument(text, {
       lineCounter: this.#lines,
@@ -115,6 +116,13 @@ export class Source {
     return isWarning(problem) && isIgnored(problem, (line) => this.#lineText(line));
   }
 
+  /** Comments that silence a warning that there is not. */
+  unknownCodes(): Problem[] {
+    return [...unknownCodes(this.#text)].map(({ offset, message }) =>
+      warning('unknown-code', this.#at(offset), message),
+    );
+  }
+
   /** Without the consequences of a mistake: later ones of its line, and each token after a mapping that ended early. */
   #syntaxProblems(): Problem[] {
     const all = [...this.#document.errors, ...this.#document.warnings];
@@ -183,7 +191,7 @@ export class Source {
   #at(offset: number): Position {
     const { line, col } = this.#lines.linePos(offset);
     // An empty file has no first line to the counter.
-    return { file: this.#file, line: Math.max(line, 1), column: Math.max(col, 1) };
+    return { file: this.file, line: Math.max(line, 1), column: Math.max(col, 1) };
   }
 }
 

@@ -13,6 +13,8 @@ export interface Replaced {
   /** As it was where there are problems. */
   readonly text: string;
   readonly problems: readonly string[];
+  /** Absolute: those that were read, or could not be. */
+  readonly files: readonly string[];
 }
 
 /**
@@ -21,17 +23,19 @@ export interface Replaced {
  */
 export function replaceVariables(text: string, directory: string): Replaced {
   const problems: string[] = [];
+  const files: string[] = [];
   const replaced = text.replace(VARIABLE, (match, inner: string | undefined, end: string | undefined) => {
     if (inner === undefined) return '${';
-    const result = end === '}' ? read(inner, directory) : { problem: 'a `${` that is not closed' };
+    const result: Reading = end === '}' ? read(inner, directory) : { problem: 'a `${` that is not closed' };
+    if (result.file !== undefined) files.push(result.file);
     if ('value' in result) return result.value;
     problems.push(result.problem);
     return match;
   });
-  return problems.length > 0 ? { text, problems } : { text: replaced, problems };
+  return { text: problems.length > 0 ? text : replaced, problems, files };
 }
 
-type Reading = { readonly value: string } | { readonly problem: string };
+type Reading = ({ readonly value: string } | { readonly problem: string }) & { readonly file?: string };
 
 function read(inner: string, directory: string): Reading {
   const variable = ENVIRONMENT.exec(inner)?.groups;
@@ -48,10 +52,11 @@ function readEnvironment(name: string, fallback: string | undefined): Reading {
 }
 
 function readSecret(path: string, directory: string): Reading {
+  const file = resolve(directory, path);
   try {
-    return { value: readText(resolve(directory, path), MAX_SECRET_BYTES).replace(/\r?\n$/, '') };
+    return { file, value: readText(file, MAX_SECRET_BYTES).replace(/\r?\n$/, '') };
   } catch (error) {
     if (!(error instanceof Unreadable)) throw error;
-    return { problem: `cannot read ${printable(path)}: ${error.message}` };
+    return { file, problem: `cannot read ${printable(path)}: ${error.message}` };
   }
 }

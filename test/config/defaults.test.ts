@@ -118,7 +118,7 @@ const GIVEN = ['tokens.issuer', 'tokens.audience', 'clients.0.id', 'clients.0.au
     'routes.0.path',
     'routes.0.upstream',
   ])
-  .concat(['routes.0.at', 'directory', 'warnings']);
+  .concat(['routes.0.at', 'directory', 'files.0', 'warnings']);
 
 test('the table has every default', () => {
   const known = [...GIVEN, ...defaults.map(([key]) => key)];
