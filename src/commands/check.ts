@@ -1,8 +1,17 @@
+import type { Check } from '../config/check.ts';
 import { ConfigError, isWarning, type Problem } from '../config/problem.ts';
 import { checkConfig } from '../gateway.ts';
+import { checkAgainst } from '../openapi/check-against.ts';
+import { readDescription } from '../openapi/description.ts';
+import { readOperations } from '../openapi/operations.ts';
+import { type ApiPlace, refuseBadPlace } from './api-place.ts';
 import { formats } from './problem-formats.ts';
 
-export type CheckFormat = keyof typeof formats;
+export interface CheckOptions extends ApiPlace {
+  readonly format?: keyof typeof formats;
+  /** An OpenAPI description. */
+  readonly against?: string;
+}
 
 /**
  * Tells all that is wrong with configurations and with the files that they name, and what to think over. On a terminal,
@@ -10,20 +19,28 @@ export type CheckFormat = keyof typeof formats;
  *
  * @returns whether they can be used: warnings are no obstacle.
  */
-export function check(files: readonly string[], format: CheckFormat | undefined): boolean {
-  const found = files.map((file) => ({ file, problems: problemsOf(file) }));
-  const { stdout, stderr } = formats[format ?? (process.stderr.isTTY ? 'text' : 'lines')](found);
+export function check(files: readonly string[], options: CheckOptions): boolean {
+  refuseBadPlace(options);
+  const found = files.map((file) => ({ file, problems: problemsOf(file, options) }));
+  const { stdout, stderr } = formats[options.format ?? (process.stderr.isTTY ? 'text' : 'lines')](found);
   process.stderr.write(stderr);
   process.stdout.write(stdout);
   return found.every(({ problems }) => problems.every(isWarning));
 }
 
 /** Errors, or where there are none, warnings. */
-export function problemsOf(file: string): readonly Problem[] {
+export function problemsOf(file: string, options: CheckOptions = {}): readonly Problem[] {
   try {
-    return checkConfig(file).warnings;
+    return checkConfig(file, furtherChecks(options)).warnings;
   } catch (error) {
     if (error instanceof ConfigError) return error.problems;
     throw error;
   }
+}
+
+/** @throws ConfigError for a description that cannot be used. */
+function furtherChecks({ against, ...place }: CheckOptions): readonly Check[] {
+  if (against === undefined) return [];
+  const { operations } = readOperations(readDescription(against), place.basePath);
+  return [checkAgainst(operations, place)];
 }

@@ -53,7 +53,7 @@ export class MergedSources {
 
   /** Whether a comment of its own file silences it. */
   ignores(problem: Problem): boolean {
-    return this.#sources.some((source) => source.file === problem.position.file && source.ignores(problem));
+    return this.#sources.some((source) => source.ignores(problem));
   }
 
   #merge(merged: Data, source: Source): void {

@@ -4,22 +4,41 @@ import type { Position } from './schema.ts';
 export interface Problem {
   readonly position: Position;
   readonly message: string;
+  /** Names it, for people to look it up and for tools: `operation-public`. Most mistakes speak for themselves. */
+  readonly code?: string;
 }
 
 /** Each names a warning, for people to look it up and for tools. */
 export const WARNING_CODES = [
+  'broadened-path',
   'cleartext-upstream',
+  'existing-route',
   'foreign-pattern',
+  'foreign-scheme',
   'long-access-token',
+  'narrowed-security',
+  'no-security',
   'no-trusted-proxies',
   'nothing-included',
+  'operation-left-out',
+  'operation-needs-token',
+  'operation-overprotected',
+  'operation-without-route',
+  'other-scopes',
+  'other-server',
+  'own-endpoint',
   'public-below-protected',
+  'public-operation',
   'public-password-client',
   'readable-secret',
+  'report-mode',
+  'route-without-operation',
   'scope-of-no-client',
   'scope-of-no-route',
+  'shared-route',
   'sub-not-a-string',
   'unknown-code',
+  'unknown-scheme',
   'unreachable-route',
   'weak-hash',
 ] as const;
@@ -40,11 +59,11 @@ export function isWarning(problem: Problem): problem is Warning {
   return 'severity' in problem;
 }
 
-/** `gateway.yaml:12:5: message`, or `gateway.yaml:12:5: warning: message [code]` */
+/** `gateway.yaml:12:5: message`, `…: message [code]`, or `…: warning: message [code]` */
 export function formatProblem(problem: Problem): string {
   const { file, line, column } = problem.position;
-  const said = isWarning(problem) ? `warning: ${problem.message} [${problem.code}]` : problem.message;
-  return `${file}:${line}:${column}: ${said}`;
+  const code = problem.code === undefined ? '' : ` [${problem.code}]`;
+  return `${file}:${line}:${column}: ${isWarning(problem) ? 'warning: ' : ''}${problem.message}${code}`;
 }
 
 /** Everything that is wrong with a gateway.yaml, warnings too, in the order of the file. */

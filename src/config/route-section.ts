@@ -8,7 +8,7 @@ const METHODS = ['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS'] as 
 const SEGMENT = String.raw`[^/{}*?#\\%;\s\p{C}]+`;
 
 /** `/a/{name}/b`, or `/a/**`: this and all below it. */
-const routePath = z
+export const routePath = z
   .string({ error: 'expected a path that starts with /' })
   .regex(
     new RegExp(String.raw`^(?!$)(/|(/(\{[A-Za-z_]\w*\}|${SEGMENT}))*(/\*\*)?)$`, 'u'),
@@ -16,10 +16,13 @@ const routePath = z
   )
   .refine(hasNoDots, NO_DOTS);
 
-const prefix = z
+export const pathPrefix = z
   .string({ error: 'expected a path that starts with /' })
   .regex(new RegExp(`^(/${SEGMENT})+$`, 'u'), 'expected a path such as /travel, without a slash at its end')
   .refine(hasNoDots, NO_DOTS);
+
+/** Whether what a route would refuse is refused, or only told to the operator. */
+export const mode = z.enum(['enforce', 'report'], { error: 'expected enforce or report' });
 
 /** How a route names the gateway itself among its issuers. */
 export const SELF = 'self';
@@ -68,7 +71,7 @@ export const route = section({
     ),
   upstream: text.describe('The name of an upstream.'),
   rewrite: optional(routePath).describe('The path that the upstream gets: see [rewriting](#rewriting).'),
-  strip_prefix: optional(prefix).describe('What is cut off from the path. Not together with `rewrite`.'),
+  strip_prefix: optional(pathPrefix).describe('What is cut off from the path. Not together with `rewrite`.'),
   websocket: flag.prefault(false).describe('Whether WebSocket upgrades are let through.'),
   max_body: size
     .prefault('10mb')
@@ -77,5 +80,9 @@ export const route = section({
   host: optional(hostName).meta({
     description: 'The `Host` that the route is for, with or without a port.',
     absent: 'all hosts',
+  }),
+  mode: mode.optional().meta({
+    description: '`enforce`, or `report`: what the guard would refuse is logged and counted, and passes.',
+    absent: 'that of [the file](#mode)',
   }),
 });

@@ -3,7 +3,7 @@ import { client } from './client-section.ts';
 import { admin, listen } from './listen-section.ts';
 import { login_limits } from './login-limits-section.ts';
 import type { Warning } from './problem.ts';
-import { route } from './route-section.ts';
+import { mode, route } from './route-section.ts';
 import { section } from './section.ts';
 import { tokens, type trustedIssuer } from './tokens-section.ts';
 import { upstream } from './upstream-section.ts';
@@ -85,7 +85,7 @@ export const log = section({
     })
     .default('info')
     .describe(
-      '`trace`, `debug`, `info`, `warn`, `error` or `silent`. Requests are logged at `info`, those with a status of 500 or more at `error`; accepted logins at `info`, others at `warn`.',
+      '`trace`, `debug`, `info`, `warn`, `error` or `silent`. Requests are logged at `info`, those with a status of 500 or more at `error`, those that [report mode](#mode) has let pass at `warn`; accepted logins at `info`, others at `warn`.',
     ),
   format: z
     .enum(['json', 'pretty'], { error: 'expected json or pretty' })
@@ -120,6 +120,12 @@ export const sections = {
   upstreams: z
     .record(name, upstream, { error: 'expected a mapping of names to upstreams' })
     .describe('A mapping of names to the servers behind the gateway. Names are as in `users`.'),
+  /** Of routes that do not say it themselves. */
+  mode: mode
+    .default('enforce')
+    .describe(
+      'What becomes of requests that a route would refuse for their token: `enforce`, the default, or `report`. It is the mode of all routes that do not have their own.',
+    ),
   routes: z
     .array(route, { error: 'expected a list of routes' })
     .describe('Which requests pass, and what each of them needs: a list. Where a route stands in it does not matter.'),
@@ -151,7 +157,7 @@ export type OAuthUsersConfig = z.output<typeof oauthUsers>;
 export type ModuleUsersConfig = z.output<typeof moduleUsers>;
 export type LoginLimitsConfig = z.output<typeof login_limits>;
 export type UpstreamConfig = z.output<typeof upstream>;
-export type RouteConfig = z.output<typeof route> & { readonly at: Position };
+export type RouteConfig = z.output<typeof route> & { readonly mode: z.output<typeof mode>; readonly at: Position };
 export type LogConfig = z.output<typeof log>;
 
 /** A gateway.yaml that holds no mistake. */
@@ -164,6 +170,7 @@ export interface Config {
    */
   readonly files: readonly string[];
   readonly warnings: readonly Warning[];
+  readonly mode: RouteConfig['mode'];
   readonly listen: ListenConfig;
   readonly admin: AdminConfig;
   readonly store: StoreConfig;

@@ -2,6 +2,8 @@ import { z } from 'zod';
 import { section } from './section.ts';
 import { headerName, hostName, text, timeout, url } from './values.ts';
 
+const COOKIE_NAME = 'expected the name of a cookie (RFC 6265 §4.1.1)';
+const cookieName = z.string({ error: COOKIE_NAME }).regex(/^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/, COOKIE_NAME);
 const headerValue = text.regex(/^[\x20-\x7e]*$/, 'a header has visible ASCII characters and spaces only');
 
 export const upstream = section({
@@ -38,4 +40,10 @@ export const upstream = section({
     .record(headerName, headerValue, { error: 'expected a mapping of header names to values' })
     .default({})
     .describe('Headers that tell the upstream who calls: see [identity headers](#identity-headers).'),
+  cookies: z
+    .record(cookieName, headerValue, { error: 'expected a mapping of cookie names to values' })
+    .default({})
+    .describe(
+      'Cookies with the session that the caller has in the upstream: see [sessions](#sessions-of-applications).',
+    ),
 });

@@ -20,6 +20,9 @@ function isPlace(value: string): boolean {
   return /^(https?:\/)?\/[\x21-\x7e]*$/.test(value) && URL.canParse(value, 'https://host');
 }
 
+/** Where a login has something: in the JSON of its answer, or among its cookies. */
+const LOGIN_PLACE = /^(\$|cookie)\..+$/;
+
 /** How an answer to a login looks. All that is said has to hold. */
 const signs = section({
   status: oneOrMore(count(100, 599), 'expected a status such as 302, or a list of them')
@@ -63,6 +66,14 @@ const page = section({
     ),
 });
 
+const logout = section({
+  url: webUrl.describe('Is asked once the session of the gateway has ended.'),
+  method: z
+    .enum(['GET', 'POST', 'DELETE'], { error: 'expected GET, POST or DELETE' })
+    .default('GET')
+    .describe('`GET`, `POST` or `DELETE`, without a body.'),
+});
+
 export const legacyLoginUsers = section({
   type: kind('legacy_login'),
   url: webUrl.describe('Where the login is sent. With `http://`, passwords cross the network in clear text.'),
@@ -83,9 +94,28 @@ export const legacyLoginUsers = section({
     .describe(
       'Attributes to read, ours to a place: `$.profile.name` in a JSON answer, or `cookie.NAME`. `sub` is text or a number; without it, it is the username.',
     ),
+  bearer: optional(text.regex(LOGIN_PLACE, 'expected a place in the answer to the login, such as $.token')).describe(
+    'A place of a token, such as `$.token`. `whoami` and `logout` are sent it as `Authorization: Bearer`.',
+  ),
   whoami: section({ url: webUrl.describe(WHOAMI), attributes: attributes(['$']).describe(WHOAMI) })
     .optional()
     .describe('A second request, a GET with the cookies of the login. It has to answer 200.'),
+  /** Ours to a place in the login: what is kept of the session that the login opens. */
+  carry: z
+    .record(
+      z.string().regex(/^[A-Za-z0-9_-]+$/, 'a name has letters, digits, _ and - only'),
+      text.regex(LOGIN_PLACE, 'expected cookie.NAME, or a place in the answer such as $.token'),
+      { error: 'expected a mapping such as {session: cookie.JSESSIONID}' },
+    )
+    .default({})
+    .describe(
+      'What is kept of the login: a name of ours, and its place, `cookie.NAME` or `$.token`. No two stores carry the same name.',
+    ),
+  logout: logout
+    .optional()
+    .describe(
+      'How the session that the login opens is ended. See [carrying the session](users.md#carrying-the-session).',
+    ),
   ...bounds,
   ...search,
 });
