@@ -102,6 +102,11 @@ program
   );
 
 program
+  .command('schema')
+  .description('print the JSON Schema of gateway.yaml, for editors')
+  .action(async () => (await import('./commands/schema.ts')).printSchema());
+
+program
   .command('hash')
   .description('read a password from standard input and print its argon2id hash, for users.yaml')
   .action(async () => (await import('./commands/hash.ts')).hash());

@@ -23,14 +23,9 @@ export function checkConfig(file: string, further: readonly Check[] = []): Locat
   return loadLocated(file, [...checks, ...advice, ...checkNamedFiles, ...further]);
 }
 
-/**
- * Reads the gateway.yaml of a gateway that runs, for it to go on with.
- *
- * @param files is given all that was read and all that is named, also where there are problems.
- * @throws ConfigError, also for changes that need another process.
- */
-export function rereadConfig(running: Config, files: Set<string>): Config {
-  return loadConfig(running.file, [...checks, ...advice, checkRestart(running)], files);
+/** Reads the gateway.yaml of a gateway that runs, for it to go on with. @throws ConfigError, also for changes that need another process. */
+export function rereadConfig(running: Config): Config {
+  return loadConfig(running.file, [...checks, ...advice, checkRestart(running)]);
 }
 
 const unusableSecretHashes: Check = ({ clients = [] }, locate) =>

@@ -8,7 +8,7 @@ export function formatExplanation(document: ExplanationDocument): string {
   const lines = [
     `${request}: ${describeOutcome(document)}`,
     ...(id === undefined ? [] : [`Request ${id} at ${time}`]),
-    ...(route ? ['', `Route: ${route.path} of line ${route.line} (${route.access})`] : []),
+    ...(route ? ['', `Route: ${route.path} of ${route.file}:${route.line} (${route.access})`] : []),
     ...section('Near it:', missed.map(describeMiss)),
     ...section(
       'Checks:',
@@ -41,7 +41,7 @@ const REASONS: Readonly<Record<Missed['because'], (missed: Missed) => string>> =
 };
 
 function describeMiss(missed: Missed): string {
-  return `${missed.path} of line ${missed.line} ${REASONS[missed.because](missed)}`;
+  return `${missed.path} of ${missed.file}:${missed.line} ${REASONS[missed.because](missed)}`;
 }
 
 type Upstream = NonNullable<ExplanationDocument['upstream']>;

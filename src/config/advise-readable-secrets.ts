@@ -10,10 +10,10 @@ const OTHERS = 0o066;
 
 /**
  * Warns of files with secrets that others than their owner can read or write: those that gateway.yaml names, and itself
- * where a secret stands in it that is no variable.
+ * (or what it includes) where a secret stands in it that is no variable.
  */
-export const adviseReadableSecrets: Check = function* (sections, locate, { file, beside, isLiteral }) {
-  for (const path of secretsOf(sections).filter(isLiteral)) yield* exposed(file, locate(path));
+export const adviseReadableSecrets: Check = function* (sections, locate, { beside, isLiteral }) {
+  for (const path of secretsOf(sections).filter(isLiteral)) yield* exposed(locate(path).file, locate(path));
   for (const [path, name] of secretFilesOf(sections)) {
     for (const named of filesAt(beside(name))) yield* exposed(named, locate(path));
   }

@@ -1,5 +1,5 @@
 import type { Check, Locate, Path } from './check.ts';
-import { type Warning, warning } from './problem.ts';
+import { nameLine, type Warning, type WarningCode, warning } from './problem.ts';
 import { SELF } from './route-section.ts';
 import type { ClientConfig, RouteConfig } from './schema.ts';
 import { nearestWord } from './section.ts';
@@ -33,7 +33,7 @@ function neededBy(route: RouteConfig, index: number) {
 
 /** Others are named by their line: they may have come from a variable, which no message repeats. */
 function* lonely(
-  code: string,
+  code: WarningCode,
   message: string,
   scopes: readonly PlacedScope[],
   others: readonly PlacedScope[],
@@ -44,8 +44,9 @@ function* lonely(
   const candidates = alone.length * paths.size <= MOST_COMPARISONS ? [...paths.keys()] : [];
   for (const { scope, path } of alone) {
     const nearest = paths.get(nearestWord(scope, candidates) ?? '');
-    const hint = nearest ? `; did you mean that of line ${locate(nearest).line}?` : '';
-    yield warning(code, locate(path), message + hint);
+    const position = locate(path);
+    const hint = nearest ? `; did you mean that of ${nameLine(locate(nearest), position.file)}?` : '';
+    yield warning(code, position, message + hint);
   }
 }
 

@@ -1,6 +1,6 @@
 import type { Check, Locate, Sections } from './check.ts';
 import { checkCertificates, checkCredentials } from './check-credentials.ts';
-import type { Problem } from './problem.ts';
+import { nameLine, type Problem } from './problem.ts';
 import type { ClientConfig } from './schema.ts';
 import { suggestion } from './section.ts';
 
@@ -28,8 +28,9 @@ function* checkIds(clients: readonly ClientConfig[], locate: Locate): Iterable<P
       owners.set(id, index);
       continue;
     }
-    const { line } = locate(['clients', owner, 'id']);
-    yield { position: locate(['clients', index, 'id']), message: `the client of line ${line} has this id already` };
+    const position = locate(['clients', index, 'id']);
+    const other = nameLine(locate(['clients', owner, 'id']), position.file);
+    yield { position, message: `the client of ${other} has this id already` };
   }
 }
 

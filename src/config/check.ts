@@ -14,8 +14,6 @@ export type Sections = Omit<Config, 'file' | 'directory' | 'files' | 'warnings'>
 
 /** What a check may have to know of gateway.yaml besides what it says. */
 export interface GatewayFile {
-  /** As it was given. */
-  readonly file: string;
   /** Absolute: paths in the file are relative to it. */
   readonly directory: string;
   /** A path in it, named as the file itself was: relative where that was. */

@@ -5,6 +5,9 @@ import { type RouteConfig, sections as schemas } from './schema.ts';
 import { nearestWord, unknownKey } from './section.ts';
 import type { Source } from './source.ts';
 
+/** One file, or several that are merged. */
+type Document = Pick<Source, 'toData' | 'locate' | 'has'>;
+
 const NAMES = Object.keys(schemas) as (keyof typeof schemas)[];
 
 export interface ParsedSections {
@@ -14,7 +17,7 @@ export interface ParsedSections {
 }
 
 /** Holds each section against its schema, so that a broken one does not hide what is wrong with the others. */
-export function parseSections(source: Source): ParsedSections {
+export function parseSections(source: Document): ParsedSections {
   const data = source.toData();
   if (!isMapping(data)) {
     const message = data === null ? 'the file is empty' : 'expected a mapping of sections';
@@ -35,18 +38,18 @@ function isMapping(data: unknown): data is Record<string, unknown> {
   return typeof data === 'object' && data !== null && !Array.isArray(data);
 }
 
-function unknownSections(data: Record<string, unknown>, source: Source): Problem[] {
+function unknownSections(data: Record<string, unknown>, source: Document): Problem[] {
   return Object.keys(data)
     .filter((key) => !Object.hasOwn(schemas, key))
-    .map((key) => ({ position: source.locate([key], 'key'), message: unknownKey(key, NAMES) }));
+    .map((key) => ({ position: source.locate([key], 'key'), message: unknownKey(key, [...NAMES, 'include']) }));
 }
 
-function missingSection(name: string, data: Record<string, unknown>, source: Source): Problem[] {
+function missingSection(name: string, data: Record<string, unknown>, source: Document): Problem[] {
   const misspelt = Object.keys(data).some((key) => !Object.hasOwn(schemas, key) && nearestWord(key, NAMES) === name);
   return misspelt ? [] : [{ position: source.locate([]), message: `missing section \`${name}\`` }];
 }
 
-function sectionProblems(name: string, error: z.ZodError, source: Source): Problem[] {
+function sectionProblems(name: string, error: z.ZodError, source: Document): Problem[] {
   const issues = error.issues.map((issue) => ({ ...issue, path: [name, ...(issue.path as Path)] }));
   const unknown = issues.flatMap((issue) => unknownKeys(issue, source));
   const wrong = issues
@@ -64,7 +67,7 @@ interface UnknownKey {
   readonly problem: Problem;
 }
 
-function unknownKeys(issue: Issue, source: Source): UnknownKey[] {
+function unknownKeys(issue: Issue, source: Document): UnknownKey[] {
   if (issue.code !== 'unrecognized_keys') return [];
   const messages = issue.message.split('\n');
   return issue.keys.map((key, index) => ({
@@ -85,7 +88,7 @@ function isMisspelt(path: Path, unknown: readonly UnknownKey[]): boolean {
   );
 }
 
-function toProblem(issue: Issue, source: Source): Problem {
+function toProblem(issue: Issue, source: Document): Problem {
   const position = source.locate(issue.path, issue.code === 'invalid_key' ? 'key' : 'value');
   if (!source.has(issue.path)) return { position, message: `missing key \`${String(issue.path.at(-1))}\`` };
   if (issue.code === 'invalid_key') return { position, message: issue.issues[0]?.message ?? issue.message };
@@ -93,7 +96,7 @@ function toProblem(issue: Issue, source: Source): Problem {
 }
 
 /** What a route takes from around it: its place, and the mode of the file. */
-function completeRoutes({ routes, ...others }: Partial<Sections>, source: Source): Partial<Sections> {
+function completeRoutes({ routes, ...others }: Partial<Sections>, source: Document): Partial<Sections> {
   if (!routes) return others;
   const complete = (route: RouteConfig, index: number) => ({
     ...route,

@@ -25,19 +25,29 @@ export type Digest = (typeof DIGESTS)[number];
 
 const EXPECTED = `expected a digest of a text, such as md5("{salt}{password}"): one of ${DIGESTS.join(', ')}`;
 
-const plainHash = z.string({ error: EXPECTED }).transform((text, context): PlainHash => {
-  const [, digest, template = ''] = FORM.exec(text) ?? [];
-  const parts = template.split(/(\{[^{}]*\})/).flatMap(parsePart);
-  const problem = digest === undefined ? EXPECTED : partsProblem(parts);
-  if (problem === undefined) return { digest: digest as Digest, parts };
-  context.addIssue(problem);
-  return z.NEVER;
-});
+const plainHash = z
+  .string({ error: EXPECTED })
+  .meta({ pattern: FORM.source })
+  .transform((text, context): PlainHash => {
+    const [, digest, template = ''] = FORM.exec(text) ?? [];
+    const parts = template.split(/(\{[^{}]*\})/).flatMap(parsePart);
+    const problem = digest === undefined ? EXPECTED : partsProblem(parts);
+    if (problem === undefined) return { digest: digest as Digest, parts };
+    context.addIssue(problem);
+    return z.NEVER;
+  });
 
 /** How the system whose users a store keeps hashed their passwords: keys of every store that keeps hashes. */
 export const passwords = {
-  hash: optional(plainHash),
-  unicode: z.enum(['raw', 'nfc'], { error: 'expected raw or nfc' }).default('raw'),
+  hash: optional(plainHash).describe(
+    'How digests that do not tell were made, such as `md5("{salt}{password}")`: see [digests](users.md#digests).',
+  ),
+  unicode: z
+    .enum(['raw', 'nfc'], { error: 'expected raw or nfc' })
+    .default('raw')
+    .describe(
+      '`raw`: passwords are hashed as they are sent. `nfc`: in Normalization Form C. See [Unicode](users.md#unicode).',
+    ),
 };
 
 export type PasswordConfig = z.output<z.ZodObject<typeof passwords>>;

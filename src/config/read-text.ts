@@ -1,4 +1,4 @@
-import { readFileSync, statSync } from 'node:fs';
+import { readdirSync, readFileSync, statSync } from 'node:fs';
 import { ConfigError } from './problem.ts';
 
 /** Why a file cannot be read, as the end of a sentence: `it does not exist`. */
@@ -39,6 +39,17 @@ export function readConfiguredFile(path: string, maxBytes: number): string {
   }
 }
 
+/** The names in a folder; none where there is no such folder. @throws Unreadable */
+export function namesIn(folder: string): string[] {
+  try {
+    return readdirSync(folder);
+  } catch (cause) {
+    const { code } = cause as NodeJS.ErrnoException;
+    if (code === 'ENOENT' || code === 'ENOTDIR') return [];
+    throw unreadable(cause);
+  }
+}
+
 function readBytes(path: string, maxBytes: number): Buffer {
   try {
     const stats = statSync(path);
@@ -48,8 +59,11 @@ function readBytes(path: string, maxBytes: number): Buffer {
     if (stats.size > maxBytes) throw new Unreadable(`it is larger than ${maxBytes / 1024} kb`);
     return readFileSync(path);
   } catch (cause) {
-    if (cause instanceof Unreadable) throw cause;
-    const code = String((cause as NodeJS.ErrnoException).code);
-    throw new Unreadable(REASONS[code] ?? `the system says ${code}`, { cause });
+    throw cause instanceof Unreadable ? cause : unreadable(cause);
   }
+}
+
+function unreadable(cause: unknown): Unreadable {
+  const code = String((cause as NodeJS.ErrnoException).code);
+  return new Unreadable(REASONS[code] ?? `the system says ${code}`, { cause });
 }

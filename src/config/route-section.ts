@@ -41,26 +41,48 @@ const claimRules = z.record(
 );
 
 export const route = section({
-  path: routePath,
+  path: routePath.describe('`/orders`, `/orders/{id}`, `/orders/**`.'),
   methods: z
     .array(z.enum(METHODS, { error: `expected one of ${METHODS.join(', ')}` }), { error: 'expected a list of methods' })
     .min(1, 'leave `methods` out for all of them')
-    .optional(),
-  scopes: scopes.default([]),
-  any_scope: scopes.default([]),
-  require: claimRules.default({}),
-  audience: optional(text),
+    .optional()
+    .meta({
+      description: `Of ${METHODS.map((method) => `\`${method}\``).join(', ')}. \`GET\` does not include \`HEAD\`.`,
+      absent: 'all seven',
+    }),
+  scopes: scopes.default([]).describe('The token must have all of these. Otherwise 403 `insufficient_scope`.'),
+  any_scope: scopes.default([]).describe('The token must have one of these. Otherwise 403.'),
+  require: claimRules
+    .prefault({})
+    .describe('What claims of the token must be: see [claim rules](#claim-rules). Otherwise 403 `access_denied`.'),
+  audience: optional(text).meta({
+    description: 'What must be in the `aud` of the token, whoever issued it.',
+    absent: "the issuer's",
+  }),
   issuers: z
     .array(text, { error: 'expected a list of issuers' })
     .min(1, 'leave `issuers` out for `self` alone')
-    .default([SELF]),
-  public: flag.default(false),
-  upstream: text,
-  rewrite: optional(routePath),
-  strip_prefix: optional(pathPrefix),
-  websocket: flag.default(false),
-  max_body: size.prefault('10mb'),
-  encoded_slashes: flag.default(false),
-  host: optional(hostName),
-  mode: mode.optional(),
+    .default([SELF])
+    .describe('Whose tokens the route takes: `self`, and issuers of `tokens.trusted_issuers`.'),
+  public: flag
+    .prefault(false)
+    .describe(
+      'Whether the route needs no token. A token that is sent is not looked at. A public route has no scopes, `require`, `audience` or `issuers`.',
+    ),
+  upstream: text.describe('The name of an upstream.'),
+  rewrite: optional(routePath).describe('The path that the upstream gets: see [rewriting](#rewriting).'),
+  strip_prefix: optional(pathPrefix).describe('What is cut off from the path. Not together with `rewrite`.'),
+  websocket: flag.prefault(false).describe('Whether WebSocket upgrades are let through.'),
+  max_body: size
+    .prefault('10mb')
+    .describe('The largest request body. More is 413; if the response has begun already, the connection is cut.'),
+  encoded_slashes: flag.prefault(false).describe('Whether the path may have `%2F`.'),
+  host: optional(hostName).meta({
+    description: 'The `Host` that the route is for, with or without a port.',
+    absent: 'all hosts',
+  }),
+  mode: mode.optional().meta({
+    description: '`enforce`, or `report`: what the guard would refuse is logged and counted, and passes.',
+    absent: 'that of [the file](#mode)',
+  }),
 });

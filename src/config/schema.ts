@@ -1,24 +1,14 @@
 import { z } from 'zod';
 import { client } from './client-section.ts';
+import { admin, listen } from './listen-section.ts';
+import { login_limits } from './login-limits-section.ts';
 import type { Warning } from './problem.ts';
 import { mode, route } from './route-section.ts';
 import { section } from './section.ts';
+import { tokens, type trustedIssuer } from './tokens-section.ts';
+import { upstream } from './upstream-section.ts';
 import { fileUsers, ldapUsers, moduleUsers, sqlUsers } from './user-store-sections.ts';
-import {
-  count,
-  encryptionKey,
-  endpoint,
-  hasNoDots,
-  hostName,
-  NO_DOTS,
-  optional,
-  positiveDuration,
-  size,
-  text,
-  timeout,
-  url,
-  wait,
-} from './values.ts';
+import { hasNoDots, NO_DOTS, oneOrMore, optional, text, timeout, url } from './values.ts';
 import { legacyLoginUsers, oauthUsers } from './web-user-sections.ts';
 
 /**
@@ -35,41 +25,6 @@ const endpointPath = z
 /** What operators call their upstreams and user stores; it is read in logs and metrics. */
 const name = z.string().regex(/^[A-Za-z0-9][A-Za-z0-9._-]*$/, 'a name has letters, digits, ., _ and - only');
 
-const HEADER_NAME = 'expected the name of a header (RFC 9110 §5.6.2)';
-const headerName = z.string({ error: HEADER_NAME }).regex(/^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/, HEADER_NAME);
-const COOKIE_NAME = 'expected the name of a cookie (RFC 6265 §4.1.1)';
-const cookieName = z.string({ error: COOKIE_NAME }).regex(/^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/, COOKIE_NAME);
-const headerValue = text.regex(/^[\x20-\x7e]*$/, 'a header has visible ASCII characters and spaces only');
-
-/** What `claims` may hold: any tree of YAML; `{user.x}` in its texts reads the verified user. */
-const claims = z.record(z.string(), z.json(), { error: 'expected a mapping of claims to values' });
-
-export const listen = section({
-  address: endpoint.prefault('127.0.0.1:8080'),
-  trusted_proxies: z
-    .array(
-      z.union([z.cidrv4(), z.cidrv6(), z.ipv4(), z.ipv6()], { error: 'expected an address range such as 10.0.0.0/8' }),
-      { error: 'expected a list of address ranges' },
-    )
-    .default([]),
-  tls: section({ certificate_file: text, private_key_file: text, client_ca_file: optional(text) }).optional(),
-  client_certificate_header: optional(headerName),
-  client_certificate_ca_file: optional(text),
-  max_header_size: size
-    .refine((bytes) => bytes >= 1024 && bytes <= 1024 ** 2, 'expected a size from 1kb to 1mb')
-    .prefault('16kb'),
-  header_timeout: timeout.prefault('10s'),
-  request_timeout: timeout.prefault('60s'),
-  keep_alive_timeout: timeout.prefault('65s'),
-  shutdown_grace: wait.prefault('25s'),
-});
-
-export const admin = section({
-  address: endpoint.prefault('127.0.0.1:9901'),
-  /** Empty means none, so that `${POSTERN_ADMIN_TOKEN:-}` may be left unset. */
-  token: z.string({ error: 'expected text' }).default(''),
-});
-
 export const store = section({
   redis: optional(
     // Options in the query would overrule those that keep the store from hanging.
@@ -77,57 +32,26 @@ export const store = section({
       (value) => !URL.canParse(value) || /^\/?\d*$/.test(new URL(value).pathname),
       'expected the number of a database as the path of the URL, or no path',
     ),
+  ).describe(
+    '`redis://[user:password@]host:port[/database]`, or `rediss://` for TLS. No query. Without it, one process keeps everything in memory.',
   ),
   // Braces would be the hash tag of every key, and so put them all on one slot of a cluster.
   key_prefix: text
     .regex(/^[A-Za-z0-9._:-]+$/, 'a key prefix has letters, digits, ., _, : and - only')
-    .default('postern'),
-  timeout: timeout.prefault('500ms'),
-});
-
-/** Asymmetric ones only: whoever can check a symmetric signature can make one too (RFC 8725 §3.5). */
-const TRUSTED_ALGORITHMS = ['RS256', 'RS384', 'RS512', 'PS256', 'PS384', 'PS512', 'ES256', 'ES384', 'ES512', 'EdDSA'];
-
-const trustedIssuer = section({
-  issuer: url(['https', 'http'], { query: false }),
-  jwks_uri: optional(url(['https', 'http'])),
-  audience: text,
-  algorithms: z
-    .array(z.enum(TRUSTED_ALGORITHMS, { error: `expected one of ${TRUSTED_ALGORITHMS.join(', ')}` }), {
-      error: 'expected a list of algorithms',
-    })
-    .min(1, 'leave `algorithms` out for RS256')
-    .default(['RS256']),
-  scope_claim: z
-    .enum(['scope', 'scp', 'permissions'], { error: 'expected scope, scp or permissions' })
-    .default('scope'),
-});
-
-export const tokens = section({
-  issuer: url(['https', 'http'], { query: false }),
-  audience: text,
-  access_token_ttl: positiveDuration.prefault('15m'),
-  id_token_ttl: positiveDuration.prefault('15m'),
-  signing: section({
-    algorithm: z
-      .enum(['RS256', 'PS256', 'ES256', 'EdDSA'], { error: 'expected RS256, PS256, ES256 or EdDSA' })
-      .default('RS256'),
-    keys_dir: optional(text),
-    rotate_every: positiveDuration.prefault('90d'),
-    overlap: positiveDuration.prefault('1d'),
-    // Not left out when it is empty: a variable that came without its value would leave the keys unprotected.
-    encryption_key: encryptionKey.optional(),
-  }).prefault({}),
-  claims: claims.default({}),
-  id_token_claims: claims.default({}),
-  trusted_issuers: z.array(trustedIssuer, { error: 'expected a list of issuers' }).default([]),
-});
+    .default('postern')
+    .describe('Begins the name of each key in Redis: letters, digits, `.`, `_`, `:` and `-`.'),
+  timeout: timeout.prefault('500ms').describe('How long Redis may take to answer.'),
+}).describe(
+  'Where refresh tokens, sessions, revoked tokens, failed logins, request rates, used client assertions and generated signing keys are kept.',
+);
 
 export const endpoints = section({
-  token: endpointPath.default('/token'),
-  revoke: endpointPath.default('/revoke'),
-  introspect: endpointPath.default('/introspect'),
-  jwks: endpointPath.default('/.well-known/jwks.json'),
+  token: endpointPath.default('/token').describe('The token endpoint: `POST` of a form of at most 16 kb (413 above).'),
+  revoke: endpointPath
+    .default('/revoke')
+    .describe('Revocation (RFC 7009): see [revocation and introspection](#revocation-and-introspection).'),
+  introspect: endpointPath.default('/introspect').describe('Introspection (RFC 7662), for clients that authenticate.'),
+  jwks: endpointPath.default('/.well-known/jwks.json').describe('The public keys.'),
   cors_origins: z
     .array(
       z
@@ -135,8 +59,11 @@ export const endpoints = section({
         .refine(isOrigin, 'expected an origin such as https://app.example.com, in lower case and without a path'),
       { error: 'expected a list of origins' },
     )
-    .default([]),
-});
+    .default([])
+    .describe('Origins such as `https://app.example.com` whose scripts may call these endpoints from a browser.'),
+}).describe(
+  "Paths of the gateway's own endpoints. They come before all routes; a route with one of these paths is an error.",
+);
 
 /** As a browser writes it in the Origin header (RFC 6454 §6.2). */
 function isOrigin(text: string): boolean {
@@ -151,48 +78,26 @@ const users = z.discriminatedUnion(
   },
 );
 
-const windowLimit = (failures: number, per: string) =>
-  section({ failures: count(1).default(failures), per: positiveDuration.prefault(per) }).prefault({});
-
-export const login_limits = section({
-  user_and_address: section({
-    failures: count(1).default(5),
-    lock: positiveDuration.prefault('1m'),
-    max_lock: positiveDuration.prefault('15m'),
-    forget_after: positiveDuration.prefault('12h'),
-  }).prefault({}),
-  user: windowLimit(50, '1h'),
-  address: windowLimit(100, '10m'),
-  client: windowLimit(1000, '10m'),
-  min_failure_time: wait.prefault('500ms'),
-  concurrent_checks: count(1, 1024).default(4),
-  queue: count(0, 1_000_000).default(64),
-});
-
-export const upstream = section({
-  targets: z
-    .array(url(['http', 'https'], { path: false, query: false }), { error: 'expected a list of URLs' })
-    .min(1, 'an upstream needs a target'),
-  balance: z.enum(['round_robin'], { error: 'expected round_robin' }).default('round_robin'),
-  connect_timeout: timeout.prefault('5s'),
-  response_timeout: timeout.nullable().prefault('30s'),
-  idle_timeout: timeout.prefault('5m'),
-  host: hostName.default('preserve'),
-  authorization: z.enum(['keep', 'remove'], { error: 'expected keep or remove' }).default('keep'),
-  identity_headers: z
-    .record(headerName, headerValue, { error: 'expected a mapping of header names to values' })
-    .default({}),
-  cookies: z.record(cookieName, headerValue, { error: 'expected a mapping of cookie names to values' }).default({}),
-});
-
 export const log = section({
   level: z
     .enum(['trace', 'debug', 'info', 'warn', 'error', 'silent'], {
       error: 'expected trace, debug, info, warn, error or silent',
     })
-    .default('info'),
-  format: z.enum(['json', 'pretty'], { error: 'expected json or pretty' }).default('json'),
-});
+    .default('info')
+    .describe(
+      '`trace`, `debug`, `info`, `warn`, `error` or `silent`. Requests are logged at `info`, those with a status of 500 or more at `error`, those that [report mode](#mode) has let pass at `warn`; accepted logins at `info`, others at `warn`.',
+    ),
+  format: z
+    .enum(['json', 'pretty'], { error: 'expected json or pretty' })
+    .default('json')
+    .describe('`json`, one record per line, or `pretty`, for people.'),
+}).describe('Logs go to standard output. Passwords, tokens and queries are never in them.');
+
+/** Other files of the same configuration, read before all sections, which may be in those. */
+export const include = oneOrMore(
+  text.refine((path) => !path.includes('**'), 'expected a path in which * is a part of one name; there is no **'),
+  'expected a path such as routes/*.yaml, or a list of them',
+).describe('Other files that hold a part of the configuration: a path such as `routes/*.yaml`, or a list of them.');
 
 /** The whole file, a section a key. `users` and `upstreams` are named by the operator. */
 export const sections = {
@@ -201,15 +106,29 @@ export const sections = {
   store: store.prefault({}),
   tokens,
   endpoints: endpoints.prefault({}),
-  clients: z.array(client, { error: 'expected a list of clients' }).min(1, 'expected at least one client'),
+  clients: z
+    .array(client, { error: 'expected a list of clients' })
+    .min(1, 'expected at least one client')
+    .describe('Who may ask for tokens, and how each of them proves who it is: a list of at least one.'),
   users: z
     .record(name, users, { error: 'expected a mapping of names to user stores' })
-    .refine((stores) => Object.keys(stores).length > 0, 'expected at least one user store'),
+    .refine((stores) => Object.keys(stores).length > 0, 'expected at least one user store')
+    .describe(
+      'A mapping of names to user stores; at least one. Names have letters, digits, `.`, `_` and `-`, and begin with a letter or digit.',
+    ),
   login_limits: login_limits.prefault({}),
-  upstreams: z.record(name, upstream, { error: 'expected a mapping of names to upstreams' }),
+  upstreams: z
+    .record(name, upstream, { error: 'expected a mapping of names to upstreams' })
+    .describe('A mapping of names to the servers behind the gateway. Names are as in `users`.'),
   /** Of routes that do not say it themselves. */
-  mode: mode.default('enforce'),
-  routes: z.array(route, { error: 'expected a list of routes' }),
+  mode: mode
+    .default('enforce')
+    .describe(
+      'What becomes of requests that a route would refuse for their token: `enforce`, the default, or `report`. It is the mode of all routes that do not have their own.',
+    ),
+  routes: z
+    .array(route, { error: 'expected a list of routes' })
+    .describe('Which requests pass, and what each of them needs: a list. Where a route stands in it does not matter.'),
   log: log.prefault({}),
 } as const;
 
@@ -247,7 +166,11 @@ export interface Config {
   readonly file: string;
   /** The folder of gateway.yaml: paths in it are relative to it. */
   readonly directory: string;
-  /** All that it was read from and all that it names, gateway.yaml itself first: absolute paths. */
+  /**
+   * All that it was read from and all that it names, absolute: gateway.yaml first, what it includes, what `${file:…}` reads,
+   * users, certificates and keys. Also the folders in which the patterns of `include` were looked for: they change when a
+   * file comes or goes.
+   */
   readonly files: readonly string[];
   readonly warnings: readonly Warning[];
   readonly mode: RouteConfig['mode'];

@@ -16,8 +16,8 @@ import {
   type YAMLMap,
 } from 'yaml';
 import type { GatewayFile, Locate, Path } from './check.ts';
-import { isIgnored } from './ignore.ts';
-import { ConfigError, isWarning, type Problem } from './problem.ts';
+import { isIgnored, unknownCodes } from './ignore.ts';
+import { ConfigError, isWarning, type Problem, warning } from './problem.ts';
 import type { Position } from './schema.ts';
 import { printable } from './section.ts';
 
@@ -28,7 +28,8 @@ const MAX_ALIASES = 10_000;
 
 /** A YAML document that knows where each of its values stands. */
 export class Source {
-  readonly #file: string;
+  /** As it was given, or relative to the working directory. */
+  readonly file: string;
   readonly #text: string;
   readonly #lines = new LineCounter();
   readonly #document: Document.Parsed;
@@ -38,7 +39,7 @@ export class Source {
 
   /** @throws ConfigError with all syntax errors. */
   constructor(file: string, text: string) {
-    this.#file = file;
+    this.file = file;
     this.#text = text;
     this.#document = parseDocument(text, {
       lineCounter: this.#lines,
@@ -112,8 +113,15 @@ export class Source {
 
   /** Whether a comment silences it. */
   ignores(problem: Problem): boolean {
-    if (problem.position.file !== this.#file) return false;
+    if (problem.position.file !== this.file) return false;
     return isWarning(problem) && isIgnored(problem, (line) => this.#lineText(line));
+  }
+
+  /** Comments that silence a warning that there is not. */
+  unknownCodes(): Problem[] {
+    return [...unknownCodes(this.#text)].map(({ offset, message }) =>
+      warning('unknown-code', this.#at(offset), message),
+    );
   }
 
   /** Without the consequences of a mistake: later ones of its line, and each token after a mapping that ended early. */
@@ -184,7 +192,7 @@ export class Source {
   #at(offset: number): Position {
     const { line, col } = this.#lines.linePos(offset);
     // An empty file has no first line to the counter.
-    return { file: this.#file, line: Math.max(line, 1), column: Math.max(col, 1) };
+    return { file: this.file, line: Math.max(line, 1), column: Math.max(col, 1) };
   }
 }
 

@@ -4,6 +4,8 @@ import { z } from 'zod';
 /**
  * The kinds of value that gateway.yaml is made of. Variables (`${PORT}`) arrive as text, so numbers and flags are read
  * from text too. No message repeats the value: it may have come from a variable.
+ *
+ * What is found out by code has its `pattern` beside it, which editors hold a value against while it is typed.
  */
 
 const MILLISECONDS = { ms: 1, s: 1000, m: 60_000, h: 3_600_000, d: 86_400_000 } as const;
@@ -12,11 +14,17 @@ const LONGEST_MS = 10 * 366 * MILLISECONDS.d;
 /** Node's timers hold 31 bits of milliseconds; a longer one would fire at once. */
 const LONGEST_TIMER_MS = 24 * MILLISECONDS.d;
 
+/** Text of one form. */
+function formed(form: RegExp, error: string) {
+  return z.string({ error }).meta({ pattern: form.source });
+}
+
 const DURATION = 'expected a duration such as 500ms, 30s, 15m, 12h or 14d';
+const DURATION_FORM = /^(\d+)(ms|s|m|h|d)$/;
 
 /** `500ms`, `30s`, `15m`, `12h`, `14d`; in code: milliseconds. */
-export const duration = z.string({ error: DURATION }).transform((value, context) => {
-  const match = /^(\d+)(ms|s|m|h|d)$/.exec(value);
+export const duration = formed(DURATION_FORM, DURATION).transform((value, context) => {
+  const match = DURATION_FORM.exec(value);
   const milliseconds = match ? Number(match[1]) * MILLISECONDS[match[2] as keyof typeof MILLISECONDS] : Number.NaN;
   if (milliseconds <= LONGEST_MS) return milliseconds;
   context.addIssue(match ? 'a duration may be ten years at the most' : DURATION);
@@ -33,10 +41,11 @@ export const wait = duration.refine(isTimer, 'a wait may be 24 days at the most'
 export const timeout = positiveDuration.refine(isTimer, 'a timeout may be 24 days at the most');
 
 const RATE = 'expected a rate such as 100/1s';
+const RATE_FORM = /^(\d{1,9})\/(\d+(?:ms|s|m|h|d))$/;
 
 /** `100/1s`: requests, and the duration in which there may be as many. */
-export const rate = z.string({ error: RATE }).transform((value, context) => {
-  const [, requests, per] = /^(\d{1,9})\/(\w+)$/.exec(value) ?? [];
+export const rate = formed(RATE_FORM, RATE).transform((value, context) => {
+  const [, requests, per] = RATE_FORM.exec(value) ?? [];
   const parsed = positiveDuration.safeParse(per);
   if (Number(requests) > 0 && parsed.success) return { requests: Number(requests), per: parsed.data };
   context.addIssue(RATE);
@@ -44,10 +53,11 @@ export const rate = z.string({ error: RATE }).transform((value, context) => {
 });
 
 const SIZE = 'expected a size such as 16kb or 10mb';
+const SIZE_FORM = /^(\d+)([Bb]|[Kk][Bb]|[Mm][Bb]|[Gg][Bb])$/;
 
 /** `512b`, `16kb`, `10mb`, `1gb`; in code: bytes. */
-export const size = z.string({ error: SIZE }).transform((value, context) => {
-  const match = /^(\d+)(b|kb|mb|gb)$/i.exec(value);
+export const size = formed(SIZE_FORM, SIZE).transform((value, context) => {
+  const match = SIZE_FORM.exec(value);
   const bytes = match ? Number(match[1]) * BYTES[(match[2] as string).toLowerCase() as keyof typeof BYTES] : Number.NaN;
   if (Number.isSafeInteger(bytes)) return bytes;
   context.addIssue(SIZE);
@@ -58,13 +68,22 @@ export const size = z.string({ error: SIZE }).transform((value, context) => {
 export function count(minimum: number, maximum = 1_000_000_000) {
   const message = `expected a whole number from ${minimum} to ${maximum}`;
   return z
-    .union([z.number(), z.string().regex(/^\d+$/).transform(Number)], { error: message })
+    .union([z.number().meta({ type: 'integer', minimum, maximum }), z.string().regex(/^\d+$/).transform(Number)], {
+      error: message,
+    })
     .refine((value) => Number.isSafeInteger(value) && value >= minimum && value <= maximum, message);
 }
 
-export const flag = z.union([z.boolean(), z.enum(['true', 'false']).transform((text) => text === 'true')], {
-  error: 'expected true or false',
-});
+export const flag = z.union(
+  [
+    z.boolean(),
+    z
+      .string()
+      .regex(/^(true|false)$/)
+      .transform((text) => text === 'true'),
+  ],
+  { error: 'expected true or false' },
+);
 
 /** Text of at least one character. Numbers are refused: YAML would have read 0123 as another number. */
 export const text = z
@@ -74,16 +93,21 @@ export const text = z
 const ENCRYPTION_KEY = 'expected 32 bytes, as 64 hexadecimal digits or in base64';
 
 /** A key of AES-256: `openssl rand -hex 32`, `openssl rand -base64 32`; in code: 32 bytes. */
-export const encryptionKey = z.string({ error: ENCRYPTION_KEY }).transform((value, context): Uint8Array => {
-  if (/^[0-9a-f]{64}$/i.test(value)) return Buffer.from(value, 'hex');
-  if (/^[A-Za-z0-9+/_-]{43}=?$/.test(value)) return Buffer.from(value, 'base64');
-  context.addIssue(ENCRYPTION_KEY);
-  return z.NEVER;
-});
+export const encryptionKey = z
+  .string({ error: ENCRYPTION_KEY })
+  .regex(/^([0-9A-Fa-f]{64}|[A-Za-z0-9+/_-]{43}=?)$/, ENCRYPTION_KEY)
+  .transform((value): Uint8Array => Buffer.from(value, value.length === 64 ? 'hex' : 'base64'));
 
 /** A key that may be left out. An empty value leaves it out too, so that `${REDIS_URL:-}` need not be set. */
 export function optional<Schema extends z.ZodType>(schema: Schema) {
-  return z.preprocess((value) => (value === '' ? undefined : value), schema.optional());
+  return z.preprocess((value) => (value === '' ? undefined : value), schema.optional()).meta({ emptyIsAbsent: true });
+}
+
+/** One value, or a list of them; in code: a list. */
+export function oneOrMore<Schema extends z.ZodType>(schema: Schema, error: string) {
+  return z
+    .union([z.array(schema).min(1, error), schema], { error })
+    .transform((value) => [value].flat() as z.output<Schema>[]);
 }
 
 /** An absolute URL of one of these schemes, without credentials in it unless `credentials` allows them. */
@@ -92,7 +116,7 @@ export function url(schemes: readonly string[], { credentials = false, path = tr
   const refused = [!path && 'path', !query && 'query', !credentials && 'credentials'].filter((part) => part !== false);
   const without = new Intl.ListFormat('en-GB', { type: 'disjunction' }).format(refused);
   const message = `expected a URL that starts with ${starts.join(' or ')}${without && `, without ${without}`}`;
-  return z.string({ error: message }).refine((value) => {
+  return formed(new RegExp(`^(${schemes.join('|')})://`), message).refine((value) => {
     // What URL would trim or mend is refused: others read the text as it is.
     if (!/^[\x21-\x5b\x5d-\x7e]+$/.test(value) || !starts.some((start) => value.startsWith(start))) return false;
     if (!URL.canParse(value)) return false;
@@ -126,24 +150,36 @@ export interface Endpoint {
 }
 
 const ENDPOINT = 'expected host:port, [::1]:8080, or :8080 for all interfaces';
+const ENDPOINT_FORM = /^(?:\[(.+)\]|([^:]*)):(\d{1,5})$/;
 
 /** `127.0.0.1:8080`, `[::1]:8080`, or `:8080` for all interfaces. Port 0 takes a free one. */
-export const endpoint = z.string({ error: ENDPOINT }).transform((value, context): Endpoint => {
-  const [, ipv6, host, port] = /^(?:\[(.+)\]|([^:]*)):(\d{1,5})$/.exec(value) ?? [];
+export const endpoint = formed(ENDPOINT_FORM, ENDPOINT).transform((value, context): Endpoint => {
+  const [, ipv6, host, port] = ENDPOINT_FORM.exec(value) ?? [];
   const sound = ipv6 === undefined ? host === '' || isHost(host) : isIPv6(ipv6);
   if (sound && Number(port) <= MAX_PORT) return { host: ipv6 ?? (host || undefined), port: Number(port) };
   context.addIssue(ENDPOINT);
   return z.NEVER;
 });
 
+const HOST_FORM = /^(?:\[(.+)\]|([^:]+))(?::(\d{1,5}))?$/;
+
 /** `api.example.com`, `10.0.0.1` or `[::1]`, maybe with a port, in lower case as hosts are compared. */
-export const hostName = z.string({ error: 'expected a host name' }).transform((value, context) => {
-  const [, ipv6, host, port] = /^(?:\[(.+)\]|([^:]+))(?::(\d{1,5}))?$/.exec(value) ?? [];
+export const hostName = formed(HOST_FORM, 'expected a host name').transform((value, context) => {
+  const [, ipv6, host, port] = HOST_FORM.exec(value) ?? [];
   const sound = ipv6 === undefined ? isHost(host) : isIPv6(ipv6);
   if (sound && Number(port ?? 0) <= MAX_PORT) return value.toLowerCase();
   context.addIssue('expected a host name such as api.example.com');
   return z.NEVER;
 });
+
+/** An IP address, or with `ranges` also a range of them: `10.0.0.0/8`. */
+export function address(error: string, { ranges = false } = {}) {
+  const known = z.union([z.ipv4(), z.ipv6(), ...(ranges ? [z.cidrv4(), z.cidrv6()] : [])]);
+  return z.string({ error }).refine((value) => known.safeParse(value).success, error);
+}
+
+const HEADER_NAME = 'expected the name of a header (RFC 9110 §5.6.2)';
+export const headerName = z.string({ error: HEADER_NAME }).regex(/^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/, HEADER_NAME);
 
 const MAX_PORT = 65_535;
 

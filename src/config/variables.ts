@@ -13,33 +13,35 @@ export interface Replaced {
   /** As it was where there are problems. */
   readonly text: string;
   readonly problems: readonly string[];
+  /** Absolute: those that were read, or could not be. */
+  readonly files: readonly string[];
 }
 
 /**
  * Replaces `${VAR}`, `${VAR:-default}` (which, as in a shell, also stands in for an empty variable) and `${file:PATH}`,
  * relative to `directory` and without its last newline. What comes in is not read for variables again.
- *
- * @param files is given the absolute path of each file, also of one that cannot be read.
  */
-export function replaceVariables(text: string, directory: string, files: Set<string>): Replaced {
+export function replaceVariables(text: string, directory: string): Replaced {
   const problems: string[] = [];
+  const files: string[] = [];
   const replaced = text.replace(VARIABLE, (match, inner: string | undefined, end: string | undefined) => {
     if (inner === undefined) return '${';
-    const result = end === '}' ? read(inner, directory, files) : { problem: 'a `${` that is not closed' };
+    const result: Reading = end === '}' ? read(inner, directory) : { problem: 'a `${` that is not closed' };
+    if (result.file !== undefined) files.push(result.file);
     if ('value' in result) return result.value;
     problems.push(result.problem);
     return match;
   });
-  return problems.length > 0 ? { text, problems } : { text: replaced, problems };
+  return { text: problems.length > 0 ? text : replaced, problems, files };
 }
 
-type Reading = { readonly value: string } | { readonly problem: string };
+type Reading = ({ readonly value: string } | { readonly problem: string }) & { readonly file?: string };
 
-function read(inner: string, directory: string, files: Set<string>): Reading {
+function read(inner: string, directory: string): Reading {
   const variable = ENVIRONMENT.exec(inner)?.groups;
   if (variable) return readEnvironment(variable.name as string, variable.fallback);
   const file = FILE.exec(inner)?.groups;
-  if (file) return readSecret(file.path as string, directory, files);
+  if (file) return readSecret(file.path as string, directory);
   return { problem: `expected \${NAME}, \${NAME:-default} or \${file:PATH}; a literal \${ is written $\${` };
 }
 
@@ -49,13 +51,12 @@ function readEnvironment(name: string, fallback: string | undefined): Reading {
   return value === undefined ? { problem: `the environment variable ${name} is not set` } : { value };
 }
 
-function readSecret(path: string, directory: string, files: Set<string>): Reading {
+function readSecret(path: string, directory: string): Reading {
   const file = resolve(directory, path);
-  files.add(file);
   try {
-    return { value: readText(file, MAX_SECRET_BYTES).replace(/\r?\n$/, '') };
+    return { file, value: readText(file, MAX_SECRET_BYTES).replace(/\r?\n$/, '') };
   } catch (error) {
     if (!(error instanceof Unreadable)) throw error;
-    return { problem: `cannot read ${printable(path)}: ${error.message}` };
+    return { file, problem: `cannot read ${printable(path)}: ${error.message}` };
   }
 }

@@ -54,5 +54,5 @@ function refusalOf({ status, code, description, headers, cause }: GatewayError) 
 
 function rowOf(route: RouteConfig) {
   const { path, host, methods = [...DEFAULT_METHODS], upstream, at } = route;
-  return { path, host, methods, access: describeAccess(route), upstream, line: at.line };
+  return { path, host, methods, access: describeAccess(route), upstream, file: at.file, line: at.line };
 }

@@ -86,12 +86,14 @@ export class Reloads {
   /** Follows at once what is read: what has the problems is what will be mended. */
   async #read(): Promise<Config> {
     const running = this.#gateway.current();
-    const files = new Set(running.files);
     await this.#files.take();
     try {
-      return rereadConfig(running, files);
-    } finally {
-      await this.#files.follow(files);
+      const config = rereadConfig(running);
+      await this.#files.follow([...running.files, ...config.files]);
+      return config;
+    } catch (error) {
+      await this.#files.follow([...running.files, ...(error instanceof ConfigError ? error.files : [])]);
+      throw error;
     }
   }
 

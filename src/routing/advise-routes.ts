@@ -1,5 +1,5 @@
 import type { Locate } from '../config/check.ts';
-import { type Warning, warning } from '../config/problem.ts';
+import { nameLine, type Warning, warning } from '../config/problem.ts';
 import type { RouteConfig } from '../config/schema.ts';
 import { printable } from '../config/section.ts';
 import { conflictingRoutes } from './conflicts.ts';
@@ -52,7 +52,7 @@ function* publicBelowProtected(routes: readonly RouteConfig[], locate: Locate): 
     const around = trees.filter((tree) => covers(tree, inner));
     const [nearest] = around.sort((a, b) => b.segments.length - a.segments.length);
     if (nearest === undefined) continue;
-    const message = `this is public, and all around it, by the route of line ${nearest.route.at.line}, needs a token`;
+    const message = `this is public, and all around it, by the route of ${nameLine(nearest.route.at, route.at.file)}, needs a token`;
     yield warning('public-below-protected', locate(['routes', index, 'path']), message);
   }
 }

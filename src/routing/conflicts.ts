@@ -1,4 +1,4 @@
-import type { Problem } from '../config/problem.ts';
+import { nameLine, type Problem } from '../config/problem.ts';
 import type { RouteConfig } from '../config/schema.ts';
 import { foldSegment } from './fold.ts';
 import { comparableHost, DEFAULT_METHODS, parsePattern, type Segment } from './pattern.ts';
@@ -15,7 +15,7 @@ export function conflictingRoutes(routes: readonly RouteConfig[]): Problem[] {
     earlier.set(shape, [...alike, route]);
     const rival = alike.find((other) => overlap(other, route));
     if (rival === undefined) return [];
-    const message = `this route and the one in line ${rival.at.line} (${rival.path}) could both win a request`;
+    const message = `this route and the one in ${nameLine(rival.at, route.at.file)} (${rival.path}) could both win a request`;
     return [{ position: route.at, message }];
   });
 }

@@ -1,12 +1,13 @@
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
-import { mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join, relative } from 'node:path';
-import { after, test } from 'node:test';
+import { dirname, join, relative } from 'node:path';
+import { after, describe, test } from 'node:test';
 import type { Check } from '../../src/config/check.ts';
 import { loadConfig } from '../../src/config/load.ts';
 import { ConfigError } from '../../src/config/problem.ts';
+import { conflictingRoutes } from '../../src/routing/conflicts.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'postern-config-'));
 after(() => rmSync(folder, { recursive: true }));
@@ -151,4 +152,82 @@ test('an encryption key is 32 bytes, in hexadecimal digits or base64', () => {
     const { signing } = loadConfig(write('encrypted.yaml', MINIMAL.replace('tokens: {', tokens))).tokens;
     assert.deepEqual(signing.encryption_key, bytes, encoding);
   }
+});
+
+describe('a configuration in several files', () => {
+  const parts = mkdtempSync(join(folder, 'parts-'));
+  const main = join(parts, 'gateway.yaml');
+  const routeTo = (path: string) => `routes: [{ path: ${path}, upstream: travel }]\n`;
+  const paths = () => loadConfig(main).routes.map(({ path }) => path);
+
+  function lay(files: Readonly<Record<string, string>>): void {
+    for (const [name, content] of Object.entries(files)) {
+      mkdirSync(join(parts, dirname(name)), { recursive: true });
+      writeFileSync(join(parts, name), content);
+    }
+  }
+
+  lay({
+    'gateway.yaml': `include: [teams/*/*.yaml, "*.yaml", more.yaml]\n${MINIMAL}`,
+    'more.yaml': routeTo('/more'),
+    'teams/b/b.yaml': routeTo('/b'),
+    'teams/b/.hidden.yaml': 'no: configuration',
+    'teams/a/c.yaml': `upstreams: { c: { targets: ["http://127.0.0.1:\${file:port}"] } }\n${routeTo('/c')}`,
+    'teams/a/notes.txt': 'no configuration',
+    'teams/README.md': 'a file where a folder could be',
+    port: '9001',
+  });
+
+  test('has what all of them say, each once, in the order of the patterns and of their names', () => {
+    assert.deepEqual(paths(), ['/travel', '/c', '/b', '/more']);
+    assert.deepEqual(loadConfig(main).upstreams.c?.targets, ['http://127.0.0.1:9001']);
+  });
+
+  test('says which files it was read from, and which folders were looked into', () => {
+    const { files } = loadConfig(main);
+    assert.equal(files[0], main);
+    assert.deepEqual(files.map((file) => relative(parts, file)).sort(), [
+      '',
+      'gateway.yaml',
+      'more.yaml',
+      'port',
+      'teams',
+      'teams/README.md',
+      'teams/a',
+      'teams/a/c.yaml',
+      'teams/b',
+      'teams/b/b.yaml',
+    ]);
+  });
+
+  test('says so of one that cannot be read too, so that it can be watched for its repair', () => {
+    lay({ 'broken.yaml': 'routes: [' });
+    assert.throws(
+      () => loadConfig(main),
+      (error) => error instanceof ConfigError && error.files.includes(join(parts, 'broken.yaml')),
+    );
+    rmSync(join(parts, 'broken.yaml'));
+  });
+
+  test('may have symbolic links in it, as mounted ConfigMaps have', () => {
+    symlinkSync('teams/b/b.yaml', join(parts, 'link.yaml'));
+    lay({ 'teams/b/b.yaml': 'log: { level: warn }\n' });
+    assert.match(messageOf(main), /link\.yaml:1:1: repeated key `log`: it is at .*teams\/b\/b\.yaml:1:1 already/);
+    rmSync(join(parts, 'link.yaml'));
+  });
+
+  test('has a bound', () => {
+    lay(Object.fromEntries(Array.from({ length: 1001 }, (_, index) => [`many/${index}.yaml`, ''])));
+    lay({ 'gateway.yaml': `include: many/*.yaml\n${MINIMAL}` });
+    assert.equal(messageOf(main), `${main}:1:10: these are 1001 files; there may be 1000`);
+  });
+
+  test('has its checks told of with their own file, and others with the file that they are in', () => {
+    lay({ 'gateway.yaml': `include: double.yaml\n${MINIMAL}`, 'double.yaml': routeTo('/TRAVEL') });
+    const check: Check = ({ routes }) => conflictingRoutes(routes ?? []);
+    assert.equal(
+      messageOf(main, [check]),
+      `${join(parts, 'double.yaml')}:1:10: this route and the one in line 11 of ${main} (/travel) could both win a request`,
+    );
+  });
 });

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { client as clientSchema } from '../../src/config/client-section.ts';
-import { tokens } from '../../src/config/schema.ts';
+import { tokens } from '../../src/config/tokens-section.ts';
 import { unavailable } from '../../src/errors.ts';
 import { RefreshTokenGrant } from '../../src/oauth/grants/refresh-token.ts';
 import { MemoryStore } from '../../src/store/memory.ts';

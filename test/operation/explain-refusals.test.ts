@@ -179,7 +179,7 @@ test('postern explain asks the gateway for both', async (context) => {
   ]);
   assert.equal(code, 0);
   assert.match(stdout, /\/read\/deep: refused with 403 insufficient_scope/);
-  assert.match(stdout, /Near it:\n {2}\/read\/\*\* of line \d+ fits too/);
+  assert.match(stdout, /Near it:\n {2}\/read\/\*\* of \S+:\d+ fits too/);
   const options = { header: [], format: 'text', adminToken: TOKEN } as const;
   const wrong: [sentence: string, words: string[], options: Partial<ExplainOptions>][] = [
     ['claims for a running gateway', ['GET', '/read'], { admin, claims: '{}' }],

@@ -3,7 +3,7 @@ import { once } from 'node:events';
 import { createServer, type IncomingMessage } from 'node:http';
 import { connect } from 'node:net';
 import { after, before, describe, test } from 'node:test';
-import { upstream } from '../../src/config/schema.ts';
+import { upstream } from '../../src/config/upstream-section.ts';
 import type { Exchange } from '../../src/proxy/exchange.ts';
 import { type HeaderPolicy, headerPolicy, requestHeaders, responseHeaders } from '../../src/proxy/headers.ts';
 

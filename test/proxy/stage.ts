@@ -8,7 +8,7 @@ import {
   type Server as TcpServer,
 } from 'node:net';
 import type { TestContext } from 'node:test';
-import { upstream } from '../../src/config/schema.ts';
+import { upstream } from '../../src/config/upstream-section.ts';
 import { toGatewayError } from '../../src/errors.ts';
 import type { Exchange, Outcome } from '../../src/proxy/exchange.ts';
 import { forward } from '../../src/proxy/forward.ts';

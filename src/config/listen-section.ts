@@ -1,0 +1,66 @@
+import { z } from 'zod';
+import { section } from './section.ts';
+import { address, endpoint, headerName, optional, size, text, timeout, wait } from './values.ts';
+
+export const listen = section({
+  address: endpoint
+    .prefault('127.0.0.1:8080')
+    .describe(
+      '`host:port`, `[::1]:8080`, or `:8080` for all interfaces. Port 0 takes a free one. The listener speaks HTTP/1.1.',
+    ),
+  trusted_proxies: z
+    .array(address('expected an address range such as 10.0.0.0/8', { ranges: true }), {
+      error: 'expected a list of address ranges',
+    })
+    .default([])
+    .describe(
+      'Addresses and ranges (`10.0.0.0/8`, `2001:db8::/32`) whose `X-Forwarded-For` and `X-Forwarded-Proto` are believed.',
+    ),
+  tls: section({
+    certificate_file: text.describe('The certificate in PEM, with the intermediate ones after it.'),
+    private_key_file: text.describe('Its key in PEM, without a passphrase.'),
+    client_ca_file: optional(text).describe(
+      'The authorities, in PEM, that may vouch for [certificates of clients](#certificates-of-clients).',
+    ),
+  })
+    .optional()
+    .describe('Listens with TLS; see [tls](#tls). Without it, in clear text.'),
+  client_certificate_header: optional(headerName).describe(
+    "The header in which trusted proxies pass the client's certificate on; see [certificates of clients](#certificates-of-clients). Needs `trusted_proxies`.",
+  ),
+  client_certificate_ca_file: optional(text).meta({
+    description: 'The authorities for certificates in that header.',
+    absent: '`tls.client_ca_file`',
+  }),
+  max_header_size: size
+    .refine((bytes) => bytes >= 1024 && bytes <= 1024 ** 2, 'expected a size from 1kb to 1mb')
+    .prefault('16kb')
+    .describe('Request line and headers together; 1kb to 1mb. More is answered 431.'),
+  header_timeout: timeout
+    .prefault('10s')
+    .describe(
+      'Time for the request line and the headers. Later ones are answered 408, and the connection is closed. May not exceed `request_timeout`.',
+    ),
+  request_timeout: timeout
+    .prefault('60s')
+    .describe(
+      'Time for the whole request with its body. If it passes inside the body, the connection is closed without an answer.',
+    ),
+  keep_alive_timeout: timeout
+    .prefault('65s')
+    .describe('How long an idle connection stays open. Keep it longer than that of the load balancer in front.'),
+  shutdown_grace: wait
+    .prefault('25s')
+    .describe(
+      'After SIGTERM or SIGINT, how long requests may take to end. Then all connections are closed. A second signal ends the process at once.',
+    ),
+}).describe('The public address, and what a caller may cost before its request is known.');
+
+export const admin = section({
+  address: endpoint.prefault('127.0.0.1:9901').describe('As in `listen`. May not be the address of `listen`.'),
+  /** Empty means none, so that `${POSTERN_ADMIN_TOKEN:-}` may be left unset. */
+  token: z.string({ error: 'expected text' }).default('').meta({
+    description: 'The bearer token for `/metrics` and `/sessions`. Needed if `address` is not a loopback address.',
+    absent: 'none',
+  }),
+}).describe('Health, metrics and sessions, on an address of their own.');
