@@ -189,7 +189,8 @@ const DETAILS: Readonly<Record<Demand['name'], (principal: Principal, route: Rou
 function upstreamRequest(request: IncomingMessage, exchange: Exchange): UpstreamRequest {
   const { upstream, path } = exchange;
   const targets = upstream.targets.map(({ url }) => url);
-  const flat = requestHeaders(request, exchange, upstream.headers, targets[0]?.host ?? '');
+  const carried = exchange.claims?.carry === undefined ? undefined : hiddenSession(upstream.headers.carried);
+  const flat = requestHeaders(request, { ...exchange, carried }, upstream.headers, targets[0]?.host ?? '');
   const headers = flat.flatMap((name, index) =>
     index % 2 === 0 ? [[name, hideToken(name, flat[index + 1] ?? '')] as const] : [],
   );
@@ -200,6 +201,11 @@ function upstreamRequest(request: IncomingMessage, exchange: Exchange): Upstream
     path,
     headers,
   };
+}
+
+/** A session is not even opened for it. */
+function hiddenSession(names: readonly string[]): Exchange['carried'] {
+  return Object.fromEntries(names.map((name) => [name, '...']));
 }
 
 /** An explanation is made to be shown around. */

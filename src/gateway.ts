@@ -10,7 +10,8 @@ import { LoginLimits } from './limits/login-limits.ts';
 import { RateLimits } from './limits/rate-limits.ts';
 import { Listener } from './listener.ts';
 import { checkNamedFiles } from './named-files.ts';
-import { createEndpoints } from './oauth/endpoints.ts';
+import { CarriedLogout } from './oauth/carried-logout.ts';
+import { createEndpoints, type EndpointParts } from './oauth/endpoints.ts';
 import { createSessionRoutes } from './oauth/session-routes.ts';
 import { createAccessLog } from './observe/access-log.ts';
 import { AdminListener, type AdminRoute } from './observe/admin-listener.ts';
@@ -27,6 +28,7 @@ import type { Store } from './store/store.ts';
 import { CertificateFiles } from './tls/certificate-files.ts';
 import { parseDistinguishedName } from './tls/distinguished-name.ts';
 import { tlsOptions } from './tls/server.ts';
+import { CarriedSessions } from './tokens/carried-sessions.ts';
 import { createDpopProofs } from './tokens/dpop-proofs.ts';
 import { openKeySource } from './tokens/open-key-source.ts';
 import { RefreshFamilies } from './tokens/refresh-families.ts';
@@ -160,8 +162,10 @@ export class Gateway {
     this.#config = config;
     this.#log = log;
     this.#resources = resources;
-    const families = new RefreshFamilies(resources.store, resources.revoked);
-    this.#runtime = createRuntime(config, log, metrics, resources, families);
+    const carried = new CarriedSessions(resources.store, config.tokens);
+    const carriedLogout = new CarriedLogout(carried, resources.users, log);
+    const families = new RefreshFamilies(resources.store, resources.revoked, (grant) => carriedLogout.ofFamily(grant));
+    this.#runtime = createRuntime(config, log, metrics, resources, { families, carried, carriedLogout });
     this.app = createApp(this.#runtime);
     const { logAccess } = this.#runtime;
     this.#listener = new Listener(config.listen, {
@@ -216,7 +220,7 @@ function createRuntime(
   log: Log,
   metrics: Metrics,
   { certificates, hashes, users, store, keys, revoked }: Resources,
-  families: RefreshFamilies,
+  sessions: Pick<EndpointParts, 'families' | 'carried' | 'carriedLogout'>,
 ): Runtime {
   const limits = new LoginLimits(store, config.login_limits);
   const usedAssertions = new UsedOnce(store, 'client-assertion');
@@ -225,12 +229,13 @@ function createRuntime(
     log.warn({ issuer, cause: describeCause(cause) }, 'keys of a trusted issuer not fetched');
   });
   const dpop = createDpopProofs(store);
-  const state = { limits, rateLimits, families, revoked, usedAssertions };
+  const state = { limits, rateLimits, revoked, usedAssertions, ...sessions };
   return {
     ...createDecisions(config, { tokens, dpop, authorities: () => certificates.authorities }),
     logAccess: createAccessLog(log, metrics),
     endpoints: createEndpoints({ config, users, hashes, keys, tokens, dpop, ...state, log, metrics }),
     tunnels: new Tunnels(),
+    carried: sessions.carried,
   };
 }
 

@@ -9,6 +9,7 @@ import { Upstreams } from './proxy/upstreams.ts';
 import { createMatcher, type Matcher } from './routing/matcher.ts';
 import type { Authorities } from './tls/authorities.ts';
 import { ClientCertificates } from './tls/client-certificates.ts';
+import type { CarriedSessions } from './tokens/carried-sessions.ts';
 import type { DpopProofs } from './tokens/dpop-proofs.ts';
 import type { TokenVerifier } from './tokens/verify.ts';
 
@@ -23,6 +24,7 @@ export interface Runtime {
   readonly guard: Guard;
   readonly upstreams: Upstreams;
   readonly tunnels: Tunnels;
+  readonly carried: CarriedSessions;
 }
 
 /** What decides about a request for an upstream. `postern explain` has this much of a gateway and no more. */

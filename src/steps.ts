@@ -1,6 +1,7 @@
 import type { IncomingMessage } from 'node:http';
 import type { Middleware, ParameterizedContext } from 'koa';
 import { type GatewayError, toGatewayError, toldBody } from './errors.ts';
+import { challenged } from './guard/challenge.ts';
 import { type Principal, refuseUnmet } from './guard/guard.ts';
 import type { GuardedRequest } from './guard/presented-token.ts';
 import { type Sender, senderOf } from './limits/sender.ts';
@@ -15,6 +16,7 @@ import { readRequestHead } from './routing/request-head.ts';
 import { upstreamPath } from './routing/rewrite.ts';
 import type { Target } from './routing/target.ts';
 import type { Runtime } from './runtime.ts';
+import type { CarriedSessions } from './tokens/carried-sessions.ts';
 
 /** What the steps find out, one after the other. */
 export interface AppState {
@@ -151,11 +153,31 @@ export function guardedRequest(request: IncomingMessage, target: Target, { certi
   };
 }
 
-export function forwardUpstream({ upstreams }: Runtime): Step {
+export function forwardUpstream({ upstreams, carried }: Runtime): Step {
   return async (ctx) => {
     ctx.respond = false;
-    ctx.state.outcome = await forward(ctx.req, ctx.res, exchangeFor(ctx.state, upstreams));
+    const exchange = await withCarried(exchangeFor(ctx.state, upstreams), ctx.state, carried);
+    ctx.state.outcome = await forward(ctx.req, ctx.res, exchange);
   };
+}
+
+/**
+ * The exchange with the session that the principal's login has opened, where the upstream gets it.
+ *
+ * @throws GatewayError `invalid_token` with its challenge, `temporarily_unavailable`: as `CarriedSessions.ofToken` does
+ */
+export async function withCarried(
+  exchange: Exchange,
+  { principal, match }: Pick<AppState, 'principal' | 'match'>,
+  carried: CarriedSessions,
+): Promise<Exchange> {
+  if (principal === undefined || exchange.upstream.headers.carried.length === 0) return exchange;
+  try {
+    const session = await carried.ofToken(principal.claims);
+    return { ...exchange, carried: session?.values };
+  } catch (error) {
+    throw challenged(toGatewayError(error), principal.scheme, match.route);
+  }
 }
 
 /** What the steps have found out, as forwarding needs it. */

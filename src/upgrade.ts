@@ -9,7 +9,7 @@ import type { Outcome } from './proxy/exchange.ts';
 import type { Match } from './routing/matcher.ts';
 import { readRequestHead } from './routing/request-head.ts';
 import type { Runtime } from './runtime.ts';
-import { CLIENT_CLOSED_REQUEST, ending, exchangeFor, guardedRequest } from './steps.ts';
+import { CLIENT_CLOSED_REQUEST, ending, exchangeFor, guardedRequest, withCarried } from './steps.ts';
 import type { ClientCertificate } from './tls/client-certificate.ts';
 
 /** The way of a WebSocket upgrade: the steps of app.ts, on a bare socket. What is refused here is answered and closed. */
@@ -42,7 +42,7 @@ class Upgrade {
 
   /** Leaves its line in the log when the tunnel ends. @throws GatewayError as long as the socket can still be answered. */
   async run(head: Buffer): Promise<void> {
-    const { clientCertificates, endpoints, guard, matcher, tunnels, upstreams } = this.#runtime;
+    const { clientCertificates, endpoints, guard, matcher, tunnels, upstreams, carried } = this.#runtime;
     const request = this.#request;
     const { host, target } = readRequestHead(request);
     refuseOtherProtocols(request);
@@ -56,7 +56,8 @@ class Upgrade {
       refuseUnmet(this.#principal, match.route);
     }
     const principal = this.#principal;
-    const exchange = exchangeFor({ sender: this.#sender, caller: this.#caller(), target, match, principal }, upstreams);
+    const found = { sender: this.#sender, caller: this.#caller(), target, match, principal };
+    const exchange = await withCarried(exchangeFor(found, upstreams), found, carried);
     const opened = await tunnels.open(request, this.#socket, head, exchange);
     this.#log(opened?.status ?? CLIENT_CLOSED_REQUEST, { outcome: await opened?.ended });
   }

@@ -37,6 +37,8 @@ const name = z.string().regex(/^[A-Za-z0-9][A-Za-z0-9._-]*$/, 'a name has letter
 
 const HEADER_NAME = 'expected the name of a header (RFC 9110 §5.6.2)';
 const headerName = z.string({ error: HEADER_NAME }).regex(/^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/, HEADER_NAME);
+const COOKIE_NAME = 'expected the name of a cookie (RFC 6265 §4.1.1)';
+const cookieName = z.string({ error: COOKIE_NAME }).regex(/^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/, COOKIE_NAME);
 const headerValue = text.regex(/^[\x20-\x7e]*$/, 'a header has visible ASCII characters and spaces only');
 
 /** What `claims` may hold: any tree of YAML; `{user.x}` in its texts reads the verified user. */
@@ -180,6 +182,7 @@ export const upstream = section({
   identity_headers: z
     .record(headerName, headerValue, { error: 'expected a mapping of header names to values' })
     .default({}),
+  cookies: z.record(cookieName, headerValue, { error: 'expected a mapping of cookie names to values' }).default({}),
 });
 
 export const log = section({

@@ -17,7 +17,7 @@ import { type HashKeeper, PasswordUpgrades, type UpgradeReport } from './passwor
 import { ShadowLogins } from './shadow-logins.ts';
 import { BoundedDatabase, type Database } from './sql/bounded-database.ts';
 import { SqlUserStore } from './sql/sql.ts';
-import type { User, UserStore, Verdict } from './user-store.ts';
+import type { Carried, User, UserStore, Verdict } from './user-store.ts';
 
 const MAX_CA_BYTES = 1024 ** 2;
 
@@ -72,12 +72,20 @@ export class UserStores {
   }
 
   /**
-   * The user as the store has it now; undefined when it is gone or disabled, or the store is no longer configured. A
-   * store that cannot be asked gives back the user as it was at the login.
+   * The user as the store has it now; undefined when it is gone or disabled, its session is over, or the store is no
+   * longer configured. A store that cannot be asked gives back the user as it was at the login.
+   *
+   * @param carried the session of the login, where there is one
    */
-  async lookup(storeName: string, user: User): Promise<User | undefined> {
+  async lookup(storeName: string, user: User, carried?: Carried): Promise<User | undefined> {
     const store = this.#stores.get(storeName);
-    return store?.lookup ? store.lookup(user.username) : store && user;
+    if (store?.lookup) return store.lookup(user.username);
+    return carried && store?.resume ? store.resume(user, carried) : store && user;
+  }
+
+  /** Ends the session of a login, in the background. */
+  logout(storeName: string, carried: Carried): void {
+    this.#stores.get(storeName)?.logout?.(carried);
   }
 
   async close(): Promise<void> {
@@ -153,7 +161,8 @@ async function openStore(config: UserStoreConfig, surroundings: Surroundings): P
     }
     case 'legacy_login': {
       const { LegacyLoginUserStore } = await import('./legacy-login/legacy-login.ts');
-      return new LegacyLoginUserStore(config, readCa(config, pathOf));
+      const onNotEnded = (error: unknown) => warn('session of an application not ended', error);
+      return new LegacyLoginUserStore(config, readCa(config, pathOf), onNotEnded);
     }
     case 'oauth': {
       const { OAuthUserStore } = await import('./oauth.ts');

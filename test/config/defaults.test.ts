@@ -85,6 +85,7 @@ const defaults: readonly [key: string, value: unknown][] = [
   ['upstreams.travel.host', 'preserve'],
   ['upstreams.travel.authorization', 'keep'],
   ['upstreams.travel.identity_headers', {}],
+  ['upstreams.travel.cookies', {}],
   ['routes.0.methods', undefined],
   ['routes.0.scopes', []],
   ['routes.0.any_scope', []],
