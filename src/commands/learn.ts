@@ -3,24 +3,21 @@ import { draftFromTraffic } from '../learn/draft-routes.ts';
 import { readLog } from '../learn/read-log.ts';
 import { type LeftOut, Traffic } from '../learn/traffic.ts';
 import { BadUsage } from './bad-usage.ts';
-import { addDrafts, printDrafts } from './write-drafts.ts';
+import { type Destination, writeDrafts } from './write-drafts.ts';
 
-export interface LearnOptions {
-  readonly upstream: string;
-  readonly into?: string;
+export interface LearnOptions extends Destination {
   /** How many literals may stand in one place before they are taken for values. */
   readonly values: string;
 }
 
 /** Drafts routes from an access log, `-` for standard input: to standard output, or into a configuration. */
-export async function learn(file: string, { upstream, into, values }: LearnOptions): Promise<void> {
+export async function learn(file: string, { values, ...destination }: LearnOptions): Promise<void> {
   if (!/^[1-9]\d{0,3}$/.test(values)) throw new BadUsage('--values: expected a number from 1 to 9999');
   const traffic = new Traffic(Number(values));
   const unread = await observe(file, traffic);
-  const drafts = draftFromTraffic(traffic, upstream);
+  const drafts = draftFromTraffic(traffic, destination.upstream);
   process.stderr.write(summary(file, drafts.length, traffic, unread));
-  if (into === undefined) printDrafts(drafts, []);
-  else addDrafts(drafts, [], into, upstream);
+  writeDrafts(drafts, [], destination);
 }
 
 /** @returns how many lines could not be read. */

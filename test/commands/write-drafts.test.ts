@@ -11,6 +11,12 @@ import {
 } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { describe, test } from 'node:test';
+import { addDrafts } from '../../src/commands/add-drafts.ts';
+import { refuseBadPlace } from '../../src/commands/api-place.ts';
+import { BadUsage } from '../../src/commands/bad-usage.ts';
+import { problemsOf } from '../../src/commands/check.ts';
+import { isWarning } from '../../src/config/problem.ts';
+import type { Draft } from '../../src/drafts/draft.ts';
 import { readConfig } from '../../src/gateway.ts';
 import { CONFIG, descriptionOf, writeTemporary } from '../openapi/described.ts';
 import { postern } from '../support/cli.ts';
@@ -25,109 +31,105 @@ routes:
 log: { level: info }  # the last
 `;
 
-const read = { security: [{ oauth: ['read'] }] };
-const PATHS = {
-  '/a': { get: { security: [{ oauth: ['admin'] }] }, post: read },
-  '/b/{id}': { get: read },
-  '/token': { post: { security: [] } },
-};
-
-function folder() {
-  const openapi = writeTemporary('openapi.yaml', descriptionOf(PATHS));
-  const gateway = join(dirname(openapi), 'gateway.yaml');
-  writeFileSync(gateway, CONFIG + ROUTES, { mode: 0o640 });
-  writeFileSync(join(dirname(openapi), 'users.yaml'), '{}\n', { mode: 0o600 });
-  return { openapi, gateway };
+/** @returns its gateway.yaml */
+function folder(): string {
+  const gateway = writeTemporary('gateway.yaml', CONFIG + ROUTES);
+  chmodSync(gateway, 0o640);
+  writeFileSync(join(dirname(gateway), 'users.yaml'), '{}\n', { mode: 0o600 });
+  return gateway;
 }
 
-describe('postern import', () => {
-  test('adds what is not there, and leaves every line that is', async () => {
-    const { openapi, gateway } = folder();
-    chmodSync(gateway, 0o640);
-    const { code, stdout, stderr } = await postern(['import', openapi, '--upstream', 'api', '--into', gateway]);
-    assert.deepEqual([code, stdout], [0, `${gateway}: 2 of 4 routes added\n`]);
-    const added =
-      '  - path: /a\n    methods: [POST]\n    scopes: [read]\n    upstream: api\n  - path: /b/{id}\n    methods: [GET]\n    scopes: [read]\n    upstream: api\n';
-    assert.equal(
-      readFileSync(gateway, 'utf8'),
-      CONFIG + ROUTES.replace('    upstream: api\n', `    upstream: api\n${added}`),
+const READ = { public: false, scopes: ['read'], any_scope: [], upstream: 'api', comments: [] };
+const DRAFTS: readonly Draft[] = [
+  { ...READ, path: '/a', methods: ['GET'], scopes: ['admin'] },
+  { ...READ, path: '/a', methods: ['POST', 'GET'] },
+  { ...READ, path: '/b/{id}', methods: ['GET'] },
+  { ...READ, path: '/token', methods: ['POST'] },
+];
+const ADDED =
+  '  - path: /a\n    methods: [POST]\n    scopes: [read]\n    upstream: api\n' +
+  '  - path: /b/{id}\n    methods: [GET]\n    scopes: [read]\n    upstream: api\n';
+
+describe('drafts are added to a configuration', () => {
+  test('where they are not there yet, and every line that is stays', () => {
+    const gateway = folder();
+    const { notes } = addDrafts(DRAFTS, gateway, 'api');
+    const after = ROUTES.replace('    upstream: api\n', `    upstream: api\n${ADDED}`);
+    assert.equal(readFileSync(gateway, 'utf8'), CONFIG + after);
+    assert.deepEqual(
+      notes.map(({ code }) => code),
+      ['other-scopes', 'existing-route', 'own-endpoint'],
     );
-    assert.deepEqual([...stderr.matchAll(/\[([\w-]+)\]$/gm)].map(([, name]) => name).sort(), [
-      'other-scopes',
-      'own-endpoint',
-      'public-operation',
-    ]);
     assert.equal(statSync(gateway).mode & 0o777, 0o640);
-    assert.deepEqual(readdirSync(dirname(gateway)).sort(), ['gateway.yaml', 'openapi.yaml', 'users.yaml']);
-    assert.equal((await postern(['check', gateway])).code, 0);
+    assert.deepEqual(readdirSync(dirname(gateway)).sort(), ['gateway.yaml', 'users.yaml']);
+    assert.ok(problemsOf(gateway).every(isWarning));
   });
 
-  test('adds nothing the second time', async () => {
-    const { openapi, gateway } = folder();
-    const again = () => postern(['import', openapi, '--upstream', 'api', '--into', gateway]);
-    await again();
+  test('but not a second time', () => {
+    const gateway = folder();
+    addDrafts(DRAFTS, gateway, 'api');
     const text = readFileSync(gateway, 'utf8');
-    assert.equal((await again()).stdout, `${gateway}: 0 of 4 routes added\n`);
+    assert.deepEqual(addDrafts(DRAFTS, gateway, 'api').added, []);
     assert.equal(readFileSync(gateway, 'utf8'), text);
   });
 
-  test('leaves a symbolic link what it is', async () => {
-    const { openapi, gateway } = folder();
-    renameSync(gateway, `${gateway}.real`);
-    symlinkSync('gateway.yaml.real', gateway);
-    await postern(['import', openapi, '--upstream', 'api', '--into', gateway]);
+  test('which stays a symbolic link if it is one', () => {
+    const gateway = folder();
+    const real = writeTemporary('real.yaml', '');
+    renameSync(gateway, real);
+    symlinkSync(real, gateway);
+    addDrafts(DRAFTS, gateway, 'api');
     assert.ok(lstatSync(gateway).isSymbolicLink());
-    assert.equal(readConfig(`${gateway}.real`).routes.length, 3);
+    assert.ok(readFileSync(real, 'utf8').includes(ADDED));
   });
 
-  test('prints routes without --into', async () => {
-    const { openapi, gateway } = folder();
-    const { code, stdout } = await postern(['import', openapi, '--upstream', 'api']);
-    assert.equal(code, 0);
-    writeFileSync(gateway, CONFIG + stdout.replace('/token', '/other'));
-    assert.equal(readConfig(gateway).routes.length, 4);
-  });
-
-  const refused: [sentence: string, args: string[], more?: string][] = [
-    ['an upstream that is not there', ['--upstream', 'apu']],
-    ['a prefix that is none', ['--upstream', 'api', '--prefix', 'shop']],
-    ['a configuration with a mistake', ['--upstream', 'api'], 'lgo: {}\n'],
+  const refused: [sentence: string, upstream: string, drafts: readonly Draft[], more: string][] = [
+    ['its upstream is not there', 'apu', DRAFTS, ''],
+    ['the configuration has a mistake', 'api', DRAFTS, 'lgo: {}\n'],
+    ['it would have one then', 'api', [{ ...READ, path: '/x y', methods: ['GET'] }], ''],
   ];
-  for (const [sentence, args, more = ''] of refused) {
-    test(`refuses ${sentence}, and changes nothing`, async () => {
-      const { openapi, gateway } = folder();
+  for (const [sentence, upstream, drafts, more] of refused) {
+    test(`unless ${sentence}: then nothing changes`, () => {
+      const gateway = folder();
       writeFileSync(gateway, CONFIG + ROUTES + more);
-      const { code } = await postern(['import', openapi, ...args, '--into', gateway]);
-      assert.equal(code, 2);
+      assert.throws(
+        () => addDrafts(drafts, gateway, upstream),
+        (error: Error) => error instanceof BadUsage || error.message.includes(`${gateway}:`),
+      );
       assert.equal(readFileSync(gateway, 'utf8'), CONFIG + ROUTES + more);
     });
   }
 });
 
-describe('postern learn', () => {
+test('postern import adds the routes of a description', async () => {
+  const gateway = folder();
+  const paths = { '/a': { post: { security: [{ oauth: ['read'] }] } }, '/b/{id}': { get: { security: [] } } };
+  const openapi = writeTemporary('openapi.yaml', descriptionOf(paths));
+  const args = ['import', openapi, '--upstream', 'api', '--prefix', '/shop', '--into', gateway];
+  const { code, stdout, stderr } = await postern(args);
+  assert.deepEqual([code, stdout], [0, `${gateway}: 2 of 2 routes added\n`]);
+  assert.match(stderr, /^.*:\d+:\d+: warning: .* \[public-operation\]\n$/);
+  assert.deepEqual(
+    readConfig(gateway).routes.map(({ path }) => path),
+    ['/a', '/shop/a', '/shop/b/{id}'],
+  );
+});
+
+test('an API is looked for where one can be', () => {
+  for (const place of [{ prefix: 'shop' }, { prefix: '/' }, { basePath: '/v1/' }, { host: 'a b' }]) {
+    assert.throws(() => refuseBadPlace(place), BadUsage);
+  }
+  refuseBadPlace({ prefix: '/shop', basePath: '', host: 'api.example.com' });
+});
+
+test('postern learn prints drafts from standard input, and says what it has left out', async () => {
   const log = ['GET /a', 'GET /b/7', 'POST /b', 'GET /nothing']
     .map((request) => `- - - [now] "${request} HTTP/1.1" ${request.endsWith('nothing') ? 404 : 200} 1\n`)
     .join('');
-
-  test('adds drafts for what has no route yet, from standard input', async () => {
-    const { gateway } = folder();
-    const { code, stdout, stderr } = await postern(['learn', '-', '--upstream', 'api', '--into', gateway], log);
-    assert.deepEqual([code, stdout], [0, `${gateway}: 2 of 3 routes added\n`]);
-    assert.match(stderr, /1 requests were not answered with success/);
-    assert.match(
-      readFileSync(gateway, 'utf8'),
-      /^ {2}# 1 POST\n {2}- path: \/b\n(?: {4}.*\n)*? {4}scopes: \[b\.write\] # review: .*$/m,
-    );
-    assert.equal((await postern(['check', gateway])).code, 0);
-  });
-
-  test('prints drafts from a file', async () => {
-    const { code, stdout } = await postern(['learn', writeTemporary('access.log', log), '--upstream', 'api']);
-    assert.equal(code, 0);
-    assert.match(stdout, /^routes:\n {2}# 1 GET\n {2}- path: \/a\n/);
-  });
-
-  test('fails for a file that is not there', async () => {
-    assert.equal((await postern(['learn', '/nowhere/access.log', '--upstream', 'api'])).code, 1);
-  });
+  const { code, stdout, stderr } = await postern(['learn', '-', '--upstream', 'api'], log);
+  assert.equal(code, 0);
+  assert.match(stderr, /^-: 3 routes; left out:\n {2}1 requests /);
+  assert.match(stdout, /^ {2}# 1 POST\n {2}- path: \/b\n(?: {4}.*\n)*? {4}scopes: \[b\.write\] # review: .*$/m);
+  const gateway = writeTemporary('gateway.yaml', CONFIG + stdout);
+  assert.equal(readConfig(gateway).routes.length, 3);
 });
