@@ -4,12 +4,13 @@ import { Command, CommanderError, Option } from 'commander';
 import { BadConfiguration } from './commands/bad-configuration.ts';
 import { BadUsage } from './commands/bad-usage.ts';
 import type { CheckOptions } from './commands/check.ts';
-import type { PrintOptions } from './commands/explain.ts';
+import type { ExplainOptions } from './commands/explain.ts';
 import type { ImportOptions } from './commands/import.ts';
 import type { LearnOptions } from './commands/learn.ts';
 import type { Selection } from './commands/sessions.ts';
 import { ConfigError } from './config/problem.ts';
 import { withCause } from './errors.ts';
+import { UnreadableRequest } from './explain/request.ts';
 
 /** Exit codes: 0 fine, 1 failed while running, 2 called wrongly or with a bad configuration. */
 const FAILED = 1;
@@ -80,10 +81,9 @@ program
 
 program
   .command('explain')
-  .description('say what the gateway would do with a request, and why; nothing is sent')
-  .argument('<method>', 'GET, POST, ...')
-  .argument('<url>', 'a URL, or a path')
-  .argument('[file]', 'the configuration', 'gateway.yaml')
+  .description('say what becomes of a request, or what became of one that was refused, and why; nothing is sent')
+  .usage('[options] <METHOD> <URL> [FILE] | --request <id> [FILE]')
+  .argument('[words...]', 'a method, a URL or a path, and the configuration (default: gateway.yaml)')
   .option('--token <token>', 'the access token')
   .option('--claims <json>', 'the claims of an access token that is taken as verified')
   .option(
@@ -92,9 +92,12 @@ program
     (line, lines) => [...lines, line],
     NO_LINES,
   )
+  .option('--request <id>', 'a refused request, which the running gateway remembers')
+  .option('--admin <url>', 'ask the gateway that has this admin address, and not the configuration')
+  .addOption(new Option('--admin-token <token>', 'for the admin address').env('POSTERN_ADMIN_TOKEN'))
   .addOption(new Option('--format <format>', 'how to print it').choices(['text', 'json']).default('text'))
-  .action(async (method: string, url: string, file: string, options: PrintOptions) =>
-    (await import('./commands/explain.ts')).explain(method, url, file, options),
+  .action(async (words: string[], options: ExplainOptions) =>
+    (await import('./commands/explain.ts')).explain(words, options),
   );
 
 program
@@ -173,7 +176,7 @@ function packageVersion(): string {
 function exitCode(error: unknown): number {
   if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : BAD_USAGE;
   process.stderr.write(`${error instanceof Error ? describe(error) : String(error)}\n`);
-  const isBadUsage = [ConfigError, BadConfiguration, BadUsage].some((kind) => error instanceof kind);
+  const isBadUsage = [ConfigError, BadConfiguration, BadUsage, UnreadableRequest].some((kind) => error instanceof kind);
   return isBadUsage ? BAD_USAGE : FAILED;
 }
 

@@ -21,6 +21,9 @@ export const pathPrefix = z
   .regex(new RegExp(`^(/${SEGMENT})+$`, 'u'), 'expected a path such as /travel, without a slash at its end')
   .refine(hasNoDots, NO_DOTS);
 
+/** Whether what a route would refuse is refused, or only told to the operator. */
+export const mode = z.enum(['enforce', 'report'], { error: 'expected enforce or report' });
+
 /** How a route names the gateway itself among its issuers. */
 export const SELF = 'self';
 
@@ -59,4 +62,5 @@ export const route = section({
   max_body: size.prefault('10mb'),
   encoded_slashes: flag.default(false),
   host: optional(hostName),
+  mode: mode.optional(),
 });
