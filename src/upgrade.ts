@@ -10,7 +10,7 @@ import type { Outcome } from './proxy/exchange.ts';
 import type { Match } from './routing/matcher.ts';
 import { type RequestHead, readRequestHead } from './routing/request-head.ts';
 import type { Runtime } from './runtime.ts';
-import { CLIENT_CLOSED_REQUEST, ending, exchangeFor, guardedRequest, withCarried } from './steps.ts';
+import { CLIENT_CLOSED_REQUEST, ending, exchangeFor, guardedRequest, triedPath, withCarried } from './steps.ts';
 import type { ClientCertificate } from './tls/client-certificate.ts';
 
 /** The way of a WebSocket upgrade: the steps of app.ts, on a bare socket. What is refused here is answered and closed. */
@@ -81,6 +81,7 @@ class Upgrade {
       ...this.#caller(),
       method: this.#request.method ?? '',
       route: this.#match?.route.path,
+      path: triedPath({ ...(this.#match && { match: this.#match }), ...this.#head }),
       status,
       durationMs: performance.now() - this.#startedAt,
       ...ending({ error, wouldRefuse: this.#wouldRefuse, outcome }),

@@ -32,16 +32,16 @@ async function observe(file: string, traffic: Traffic): Promise<number> {
 }
 
 const REASONS: Readonly<Record<LeftOut, string>> = {
-  'not served': 'were not answered with success',
-  OPTIONS: 'were OPTIONS, which browsers ask without a token',
-  method: 'had a method that no route can have',
-  path: 'had a path that the gateway refuses',
-  'too many places': 'came when there were too many paths already',
+  'not served': 'requests without success',
+  OPTIONS: 'OPTIONS requests, which browsers send without a token',
+  method: 'requests with a method that no route can have',
+  path: 'requests for a path that the gateway refuses',
+  'too many places': 'requests that came when there were too many paths already',
 };
 
 function summary(file: string, drafted: number, { leftOut }: Traffic, unread: number): string {
-  const left = Array.from(leftOut, ([reason, count]) => `  ${count} requests ${REASONS[reason]}\n`);
-  const lines = unread === 0 ? [] : [`  ${unread} lines are no request with a path\n`];
-  const skipped = [...left, ...lines];
-  return `${file}: ${drafted} routes${skipped.length > 0 ? '; left out:' : ''}\n${skipped.join('')}`;
+  const counts: [number, string][] = Array.from(leftOut, ([reason, count]) => [count, REASONS[reason]]);
+  if (unread > 0) counts.push([unread, 'lines that are no request with a path']);
+  const lines = counts.map(([count, what]) => `  left out: ${count} ${what}\n`);
+  return `${file}: ${drafted} routes\n${lines.join('')}`;
 }

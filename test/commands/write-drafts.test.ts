@@ -128,7 +128,7 @@ test('postern learn prints drafts from standard input, and says what it has left
     .join('');
   const { code, stdout, stderr } = await postern(['learn', '-', '--upstream', 'api'], log);
   assert.equal(code, 0);
-  assert.match(stderr, /^-: 3 routes; left out:\n {2}1 requests /);
+  assert.match(stderr, /^-: 3 routes\n {2}left out: 1 requests without success\n$/);
   assert.match(stdout, /^ {2}# 1 POST\n {2}- path: \/b\n(?: {4}.*\n)*? {4}scopes: \[b\.write\] # review: .*$/m);
   const gateway = writeTemporary('gateway.yaml', CONFIG + stdout);
   assert.equal(readConfig(gateway).routes.length, 3);

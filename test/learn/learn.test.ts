@@ -1,9 +1,11 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { draftFromTraffic } from '../../src/learn/draft-routes.ts';
 import { readLog } from '../../src/learn/read-log.ts';
 import { Traffic } from '../../src/learn/traffic.ts';
 import { configured } from '../openapi/described.ts';
+import { startGateway, startUpstream } from '../support/gateway.ts';
 
 const common = (request: string, status = 200) =>
   `10.0.0.1 - ann [23/Nov/2026:15:00:00 +0000] "${request}" ${status} 12`;
@@ -161,4 +163,23 @@ describe('traffic becomes', () => {
       ],
     );
   });
+});
+
+test('a gateway in report mode writes the log that its rules are drafted from', async (context) => {
+  const upstream = await startUpstream(context);
+  const { url, records } = await startGateway(context, {
+    tokens: { signing: { algorithm: 'ES256' } },
+    upstreams: { api: { targets: [upstream.url] } },
+    routes: [
+      { path: '/**', upstream: 'api', mode: 'report' },
+      { path: '/kept/**', public: true, upstream: 'api' },
+    ],
+  });
+  for (const path of ['/orders/7?token=x', '/orders/8', '/kept/9', '/token']) await fetch(url + path);
+  while (records.filter(({ msg }) => msg === 'request').length < 4) await sleep(5);
+  const { drafts } = await learned(records.map((record) => JSON.stringify(record)));
+  assert.deepEqual(
+    drafts.map(({ methods, path, comments }) => [...methods, path, ...comments]),
+    [['GET', '/orders/{id}', '2 GET']],
+  );
 });
