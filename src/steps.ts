@@ -67,7 +67,12 @@ export const CLIENT_CLOSED_REQUEST = 499;
 function answered({ state, method, res }: AppContext) {
   const { caller, route, error, wouldRefuse, outcome } = state;
   const status = res.headersSent ? res.statusCode : CLIENT_CLOSED_REQUEST;
-  return { ...caller, method, route, status, ...ending({ error, wouldRefuse, outcome }) };
+  return { ...caller, method, route, path: triedPath(state), status, ...ending({ error, wouldRefuse, outcome }) };
+}
+
+/** The path of a request, where its route is in report mode. */
+export function triedPath({ match, target }: Partial<Pick<AppState, 'match' | 'target'>>): string | undefined {
+  return match?.route.mode === 'report' ? target?.path : undefined;
 }
 
 /** The steps that were not come to have found out nothing. */

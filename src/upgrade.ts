@@ -11,7 +11,7 @@ import type { Opened } from './proxy/tunnel.ts';
 import type { Match } from './routing/matcher.ts';
 import { type RequestHead, readRequestHead } from './routing/request-head.ts';
 import type { Runtime } from './runtime.ts';
-import { CLIENT_CLOSED_REQUEST, ending, exchangeFor, guardedRequest, withCarried } from './steps.ts';
+import { CLIENT_CLOSED_REQUEST, ending, exchangeFor, guardedRequest, triedPath, withCarried } from './steps.ts';
 import type { ClientCertificate } from './tls/client-certificate.ts';
 
 /** Resolves when the upgrade has been answered. A tunnel that is open then needs nothing of its runtime any more. */
@@ -91,6 +91,7 @@ class Upgrade {
       ...this.#caller(),
       method: this.#request.method ?? '',
       route: this.#match?.route.path,
+      path: triedPath({ ...(this.#match && { match: this.#match }), ...this.#head }),
       status,
       durationMs: performance.now() - this.#startedAt,
       ...ending({ error, wouldRefuse: this.#wouldRefuse, outcome }),

@@ -9,6 +9,8 @@ export interface AnsweredRequest {
   readonly method: string | undefined;
   /** The pattern of the rule, or the endpoint's path; undefined when nothing matched. */
   readonly route?: string | undefined;
+  /** Canonical, and only on a route in report mode, for rules to be drafted from: paths may hold secrets too. */
+  readonly path?: string | undefined;
   readonly status: number;
   /** From the request's head on; undefined where that was never whole. */
   readonly durationMs?: number;
@@ -37,6 +39,7 @@ export function createAccessLog(log: Log, metrics: Metrics): (request: AnsweredR
         address: request.address,
         method: request.method,
         route: request.route,
+        path: request.path,
         status: request.status,
         duration_ms: request.durationMs && Math.round(request.durationMs * 1000) / 1000,
         client: request.client,

@@ -183,7 +183,7 @@ describe('a configuration in several files', () => {
     assert.deepEqual(loadConfig(main).upstreams.c?.targets, ['http://127.0.0.1:9001']);
   });
 
-  test('says which files it was read from, and which folders were looked into', () => {
+  test('says which files it was read from, which it names, and which folders were looked into', () => {
     const { files } = loadConfig(main);
     assert.equal(files[0], main);
     assert.deepEqual(files.map((file) => relative(parts, file)).sort(), [
@@ -197,6 +197,7 @@ describe('a configuration in several files', () => {
       'teams/a/c.yaml',
       'teams/b',
       'teams/b/b.yaml',
+      'users.yaml',
     ]);
   });
 
