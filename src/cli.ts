@@ -1,4 +1,5 @@
 #!/usr/bin/env node
+import { createRequire } from 'node:module';
 import { Command, CommanderError, Option } from 'commander';
 import { BadConfiguration } from './commands/bad-configuration.ts';
 import { BadUsage } from './commands/bad-usage.ts';
@@ -16,6 +17,7 @@ const NO_LINES: readonly string[] = [];
 // Commands load what they run only when they run, so that `postern --help` does not start a gateway's worth of modules.
 const program = new Command('postern')
   .description('A gateway that lets legacy logins into the world of OAuth')
+  .version(packageVersion())
   .exitOverride()
   .showHelpAfterError();
 
@@ -78,6 +80,7 @@ program
       .default('client_secret_basic'),
   )
   .action(async (options) => (await import('./commands/client.ts')).newClient(options));
+
 const keys = program.command('keys').description('the keys that tokens are signed with');
 
 keys
@@ -98,6 +101,7 @@ keys
     false,
   )
   .action(async (file: string, request) => (await import('./commands/keys.ts')).rotateKeys(file, request));
+
 const sessions = program
   .command('sessions')
   .description('see and end the sessions that a running gateway has of a user');
@@ -125,6 +129,11 @@ try {
   await program.parseAsync();
 } catch (error) {
   process.exitCode = exitCode(error);
+}
+
+/** Of the package that this file is in, wherever it was compiled to. */
+function packageVersion(): string {
+  return createRequire(import.meta.url)('postern/package.json').version;
 }
 
 function exitCode(error: unknown): number {
