@@ -3,9 +3,11 @@ import type Koa from 'koa';
 import { advice } from './advice.ts';
 import { createApp } from './app.ts';
 import type { Check } from './config/check.ts';
-import { loadConfig } from './config/load.ts';
+import { type Located, loadConfig, loadLocated } from './config/load.ts';
 import type { Config } from './config/schema.ts';
 import { GatewayError, withCause } from './errors.ts';
+import { createExplainRoutes } from './explain/admin-routes.ts';
+import { RecentRefusals } from './explain/recent-refusals.ts';
 import { LoginLimits } from './limits/login-limits.ts';
 import { RateLimits } from './limits/rate-limits.ts';
 import { Listener } from './listener.ts';
@@ -53,9 +55,14 @@ export function readConfig(file: string): Config {
   return loadConfig(file, [...checks(), ...advice]);
 }
 
-/** As `readConfig`, and opens the files that it names, which a gateway does when it is made. @throws ConfigError. */
-export function checkConfig(file: string): Config {
-  return loadConfig(file, [...checks(), ...advice, ...checkNamedFiles]);
+/**
+ * As `readConfig`, and opens the files that it names, which a gateway does when it is made.
+ *
+ * @param further what else it is held against
+ * @throws ConfigError.
+ */
+export function checkConfig(file: string, further: readonly Check[] = []): Located {
+  return loadLocated(file, [...checks(), ...advice, ...checkNamedFiles, ...further]);
 }
 
 const checks = (): readonly Check[] => [
@@ -160,21 +167,24 @@ export class Gateway {
     const carried = new CarriedSessions(resources.store, config.tokens);
     const carriedLogout = new CarriedLogout(carried, resources.users, log);
     const families = new RefreshFamilies(resources.store, resources.revoked, (grant) => carriedLogout.ofFamily(grant));
-    this.#runtime = createRuntime(config, log, metrics, resources, { families, carried, carriedLogout });
+    const refusals = new RecentRefusals();
+    this.#runtime = createRuntime(config, log, metrics, resources, { families, carried, carriedLogout }, refusals);
     this.app = createApp(this.#runtime);
-    const { logAccess } = this.#runtime;
+    const { logAccess, noteRefusal } = this.#runtime;
     this.#listener = new Listener(config.listen, {
       tls: tlsOptions(config, resources.certificates.secureContext),
       onRequest: this.app.callback(),
       onUpgrade: createUpgradeListener(this.#runtime),
       onRefused: ({ error, ...refusal }) => {
         logAccess({ ...refusal, status: error.status, error: error.code, cause: error.cause });
+        noteRefusal({ ...refusal, error });
       },
     });
     resources.certificates.watch((context) => this.#listener.useCertificates(context));
     const routes = [
       ...this.#healthRoutes(metrics),
       ...createSessionRoutes(new Sessions(families, resources.store), log),
+      ...createExplainRoutes(refusals, config.listen, () => this.#runtime),
     ];
     this.#admin = new AdminListener(config.admin, routes, log);
   }
@@ -216,6 +226,7 @@ function createRuntime(
   metrics: Metrics,
   { certificates, hashes, users, store, keys, revoked }: Resources,
   sessions: Pick<EndpointParts, 'families' | 'carried' | 'carriedLogout'>,
+  refusals: RecentRefusals,
 ): Runtime {
   const limits = new LoginLimits(store, config.login_limits);
   const usedAssertions = new UsedOnce(store, 'client-assertion');
@@ -225,9 +236,11 @@ function createRuntime(
   });
   const dpop = createDpopProofs(store);
   const state = { limits, rateLimits, revoked, usedAssertions, ...sessions };
+  const decisions = createDecisions(config, { tokens, dpop, authorities: () => certificates.authorities });
   return {
-    ...createDecisions(config, { tokens, dpop, authorities: () => certificates.authorities }),
+    ...decisions,
     logAccess: createAccessLog(log, metrics),
+    noteRefusal: refusals.recorder(decisions.matcher),
     endpoints: createEndpoints({ config, users, hashes, keys, tokens, dpop, ...state, log, metrics }),
     tunnels: new Tunnels(),
     carried: sessions.carried,

@@ -2,12 +2,13 @@ import type { IncomingMessage } from 'node:http';
 import type { Duplex } from 'node:stream';
 import { GatewayError, toGatewayError } from './errors.ts';
 import { type Principal, refuseUnmet } from './guard/guard.ts';
+import { onlyReported } from './guard/report-mode.ts';
 import { senderOf } from './limits/sender.ts';
 import { refuse, type UpgradeListener } from './listener.ts';
 import { requestId } from './observe/request-id.ts';
 import type { Outcome } from './proxy/exchange.ts';
 import type { Match } from './routing/matcher.ts';
-import { readRequestHead } from './routing/request-head.ts';
+import { type RequestHead, readRequestHead } from './routing/request-head.ts';
 import type { Runtime } from './runtime.ts';
 import { CLIENT_CLOSED_REQUEST, ending, exchangeFor, guardedRequest, withCarried } from './steps.ts';
 import type { ClientCertificate } from './tls/client-certificate.ts';
@@ -27,9 +28,11 @@ class Upgrade {
   readonly #startedAt = performance.now();
   readonly #sender;
   readonly #requestId: string;
+  #head: RequestHead | undefined;
   #certificate: ClientCertificate | undefined;
   #match: Match | undefined;
   #principal: Principal | undefined;
+  #wouldRefuse: GatewayError | undefined;
 
   constructor(runtime: Runtime, request: IncomingMessage, socket: Duplex) {
     this.#runtime = runtime;
@@ -44,7 +47,8 @@ class Upgrade {
   async run(head: Buffer): Promise<void> {
     const { clientCertificates, endpoints, guard, matcher, tunnels, upstreams, carried } = this.#runtime;
     const request = this.#request;
-    const { host, target } = readRequestHead(request);
+    this.#head = readRequestHead(request);
+    const { host, target } = this.#head;
     refuseOtherProtocols(request);
     if (endpoints.has(target.path)) throw noWebSocketHere();
     const match = matcher.match(host, target.path, request.method ?? '');
@@ -52,8 +56,12 @@ class Upgrade {
     if (!match.route.websocket) throw noWebSocketHere();
     this.#certificate = clientCertificates.of(request, this.#sender.isTrustedProxy);
     if (!match.route.public) {
-      this.#principal = await guard.authenticate(guardedRequest(request, target, this.#caller()), match.route);
-      refuseUnmet(this.#principal, match.route);
+      try {
+        this.#principal = await guard.authenticate(guardedRequest(request, target, this.#caller()), match.route);
+        refuseUnmet(this.#principal, match.route);
+      } catch (thrown) {
+        this.#wouldRefuse = onlyReported(thrown, match.route);
+      }
     }
     const principal = this.#principal;
     const found = { sender: this.#sender, caller: this.#caller(), target, match, principal };
@@ -68,13 +76,27 @@ class Upgrade {
   }
 
   #log(status: number, { error, outcome }: { error?: GatewayError; outcome?: Outcome | undefined }): void {
+    if (error ?? this.#wouldRefuse) this.#noteRefusal(error);
     this.#runtime.logAccess({
       ...this.#caller(),
       method: this.#request.method ?? '',
       route: this.#match?.route.path,
       status,
       durationMs: performance.now() - this.#startedAt,
-      ...ending(error, outcome),
+      ...ending({ error, wouldRefuse: this.#wouldRefuse, outcome }),
+    });
+  }
+
+  #noteRefusal(error: GatewayError | undefined): void {
+    this.#runtime.noteRefusal({
+      requestId: this.#requestId,
+      method: this.#request.method,
+      host: this.#head?.host,
+      path: this.#head?.target.path,
+      route: this.#match?.route,
+      principal: this.#principal,
+      error,
+      wouldRefuse: this.#wouldRefuse,
     });
   }
 

@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { client } from './client-section.ts';
 import type { Warning } from './problem.ts';
-import { route } from './route-section.ts';
+import { mode, route } from './route-section.ts';
 import { section } from './section.ts';
 import { fileUsers, ldapUsers, moduleUsers, sqlUsers } from './user-store-sections.ts';
 import {
@@ -207,6 +207,8 @@ export const sections = {
     .refine((stores) => Object.keys(stores).length > 0, 'expected at least one user store'),
   login_limits: login_limits.prefault({}),
   upstreams: z.record(name, upstream, { error: 'expected a mapping of names to upstreams' }),
+  /** Of routes that do not say it themselves. */
+  mode: mode.default('enforce'),
   routes: z.array(route, { error: 'expected a list of routes' }),
   log: log.prefault({}),
 } as const;
@@ -236,7 +238,7 @@ export type OAuthUsersConfig = z.output<typeof oauthUsers>;
 export type ModuleUsersConfig = z.output<typeof moduleUsers>;
 export type LoginLimitsConfig = z.output<typeof login_limits>;
 export type UpstreamConfig = z.output<typeof upstream>;
-export type RouteConfig = z.output<typeof route> & { readonly at: Position };
+export type RouteConfig = z.output<typeof route> & { readonly mode: z.output<typeof mode>; readonly at: Position };
 export type LogConfig = z.output<typeof log>;
 
 /** A gateway.yaml that holds no mistake. */
@@ -244,6 +246,7 @@ export interface Config {
   /** The folder of gateway.yaml: paths in it are relative to it. */
   readonly directory: string;
   readonly warnings: readonly Warning[];
+  readonly mode: RouteConfig['mode'];
   readonly listen: ListenConfig;
   readonly admin: AdminConfig;
   readonly store: StoreConfig;

@@ -95,6 +95,8 @@ const defaults: readonly [key: string, value: unknown][] = [
   ['routes.0.public', false],
   ['routes.0.rewrite', undefined],
   ['routes.0.strip_prefix', undefined],
+  ['mode', 'enforce'],
+  ['routes.0.mode', 'enforce'],
   ['routes.0.websocket', false],
   ['routes.0.max_body', 10 * 1024 ** 2],
   ['routes.0.encoded_slashes', false],

@@ -4,7 +4,7 @@ import { writeFileSync } from 'node:fs';
 import { type AddressInfo, connect, createServer, type Server } from 'node:net';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
-import { findProgram, Missing, newFolder, removeFolder, run, stop } from './server-process.ts';
+import { findProgram, Missing, newFolder, removeFolder, run } from './server-process.ts';
 
 export const DOMAIN_DN = 'DC=corp,DC=example,DC=com';
 export const ADMINISTRATOR = { dn: `CN=Administrator,CN=Users,${DOMAIN_DN}`, password: 'Passw0rd of the domain' };
@@ -31,7 +31,8 @@ export async function startSamba(): Promise<RunningDomain> {
   ]);
   const file = join(folder, 'ldap-only.conf');
   writeFileSync(file, configuration(folder));
-  const child = spawn(samba, ['-F', '-s', file, '--no-process-group'], { stdio: 'ignore' });
+  // A group of its own, for it leaves processes behind when it is asked to end.
+  const child = spawn(samba, ['-F', '-s', file, '--no-process-group'], { stdio: 'ignore', detached: true });
   const socket = join(folder, 'private', 'ldapi');
   for (let tries = 0; !(await takesConnections(socket)); tries += 1) {
     if (child.exitCode !== null || tries > 300) throw new Error('samba is not ready');
@@ -42,7 +43,8 @@ export async function startSamba(): Promise<RunningDomain> {
     port: (bridge.address() as AddressInfo).port,
     stop: async () => {
       bridge.close();
-      await stop(child);
+      if (child.pid !== undefined) process.kill(-child.pid, 'SIGKILL');
+      await once(child, 'exit');
       removeFolder(folder);
     },
   };

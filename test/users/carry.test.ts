@@ -9,7 +9,7 @@ import { decodeJwt } from 'jose';
 import { WebSocket } from 'ws';
 import { parse } from 'yaml';
 import { explanationOf } from '../../src/commands/explain.ts';
-import type { UpstreamRequest } from '../../src/explain.ts';
+import type { UpstreamRequest } from '../../src/explain/explain.ts';
 import {
   type Lifetime,
   login,
