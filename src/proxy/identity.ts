@@ -28,7 +28,7 @@ export function identityTemplate(text: string): IdentityTemplate {
     let value = parts[0] ?? '';
     for (let index = 1; index < parts.length; index += 3) {
       const [subject, name = '', literal = ''] = parts.slice(index, index + 3);
-      const piece = subject === 'carry' ? carried[name] : claimText(valueAt(claims, name));
+      const piece = subject === 'carry' ? ownText(carried, name) : claimText(valueAt(claims, name));
       if (piece === undefined) return undefined;
       value += piece + literal;
     }
@@ -36,7 +36,11 @@ export function identityTemplate(text: string): IdentityTemplate {
   };
 }
 
-const NOTHING: Readonly<Record<string, string>> = Object.create(null);
+const NOTHING: Readonly<Record<string, string>> = {};
+
+function ownText(texts: Readonly<Record<string, string>>, name: string): string | undefined {
+  return Object.hasOwn(texts, name) ? texts[name] : undefined;
+}
 
 function claimText(claim: unknown): string | undefined {
   if (claim === undefined || claim === null) return undefined;

@@ -43,3 +43,19 @@ const rows: [sentence: string, template: string, expected: string | undefined][]
 for (const [sentence, template, expected] of rows) {
   test(sentence, () => assert.equal(identityTemplate(template)(CLAIMS), expected));
 }
+
+const CARRIED = Object.assign(Object.create({ inherited: 'x' }), { session: 'A%3A "b"' });
+
+const carriedRows: [sentence: string, template: string, expected: string | undefined][] = [
+  ['what is carried is as it was', '{carry.session}', 'A%3A "b"'],
+  ['beside a claim', 'Bearer {carry.session} of {token.sub}', 'Bearer A%3A "b" of ann'],
+  ['what is not carried leaves the header out', '{carry.other}', undefined],
+  ['what objects inherit is not carried', '{carry.inherited}{carry.constructor}', undefined],
+];
+for (const [sentence, template, expected] of carriedRows) {
+  test(sentence, () => assert.equal(identityTemplate(template)(CLAIMS, CARRIED), expected));
+}
+
+test('where nothing is carried, a template that reads it makes nothing', () => {
+  assert.equal(identityTemplate('{carry.session}')(CLAIMS), undefined);
+});

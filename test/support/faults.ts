@@ -1,8 +1,19 @@
 import { once } from 'node:events';
 import { type AddressInfo, connect, createServer, type Socket } from 'node:net';
+import { setTimeout as delay } from 'node:timers/promises';
 
 /** What a server does to who connects: as it should; nothing at all; or what broken ones do. */
-export type Fault = 'none' | 'silent' | 'resets' | 'answers half' | 'answers half and ends' | 'answers nonsense';
+export type Fault =
+  | 'none'
+  | 'silent'
+  | 'drips'
+  | 'resets'
+  | 'answers half'
+  | 'answers half and ends'
+  | 'answers nonsense';
+
+/** A byte each time: no answer is whole before a time-out of the tests. */
+const DRIP_MS = 50;
 
 export interface FaultyServer {
   readonly port: number;
@@ -59,6 +70,15 @@ function disturb(fault: Fault, client: Socket): boolean {
 
 function pass(fault: Fault, bytes: Buffer, client: Socket): void {
   if (fault === 'none') client.write(bytes);
+  if (fault === 'drips') void drip(bytes, client);
   if (fault.startsWith('answers half')) client.write(bytes.subarray(0, Math.ceil(bytes.length / 2)));
   if (fault === 'answers half and ends') client.end();
+}
+
+async function drip(bytes: Buffer, client: Socket): Promise<void> {
+  for (const byte of bytes) {
+    if (client.destroyed) return;
+    client.write(Buffer.of(byte));
+    await delay(DRIP_MS);
+  }
 }

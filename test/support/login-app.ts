@@ -1,7 +1,9 @@
 import { randomUUID } from 'node:crypto';
 import { once } from 'node:events';
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
+import { createServer as createSecureServer } from 'node:https';
 import type { AddressInfo } from 'node:net';
+import type { Identity } from './certificates.ts';
 
 /** What an application may answer where a test wants it to be odd. */
 export interface OddAnswer {
@@ -26,8 +28,11 @@ export interface LoginApp {
  * An application with a login of old: a page with a token against forged requests and a cookie for who has not logged in
  * yet, a form that redirects to /home or shows itself again, and a session. It has a login in JSON at /api/login, whose
  * session is a token, and one by Basic at /basic, too. Behind the login, /home and /api/home tell what they were sent.
+ *
+ * @param identity for an application that is reached over TLS
  */
-export async function startLoginApp(people: ReadonlyMap<string, string>): Promise<LoginApp> {
+export async function startLoginApp(people: ReadonlyMap<string, string>, identity?: Identity): Promise<LoginApp> {
+  const scheme = identity ? 'https' : 'http';
   /** The form's token, by the cookie of the page. Each is good once. */
   const visits = new Map<string, string>();
   const sessions = new Map<string, string>();
@@ -49,7 +54,8 @@ export async function startLoginApp(people: ReadonlyMap<string, string>): Promis
       const token = visits.get(visit);
       visits.delete(visit);
       const forged = token === undefined || form.get('csrf_token') !== token || lang !== 'en';
-      if (forged || request.headers.origin !== `http://${request.headers.host}`) return response.writeHead(403).end();
+      if (forged || request.headers.origin !== `${scheme}://${request.headers.host}`)
+        return response.writeHead(403).end();
       const username = form.get('user') ?? '';
       if (!isRight(username, form.get('pass'))) return showForm(response, token, 'Wrong user name or password.');
       const session = `${randomUUID()}==`;
@@ -95,16 +101,19 @@ export async function startLoginApp(people: ReadonlyMap<string, string>): Promis
     },
   };
 
-  const server = createServer(async (request, response) => {
+  const answer = async (request: IncomingMessage, response: ServerResponse) => {
     const { pathname } = new URL(request.url ?? '', 'http://app');
     const name = `${request.method} ${pathname}`;
     requests.push(name);
-    const answer = odd.get(pathname);
-    if (answer) return response.writeHead(answer.status ?? 200, answer.headers).end(answer.body);
+    const oddAnswer = odd.get(pathname);
+    if (oddAnswer) return response.writeHead(oddAnswer.status ?? 200, oddAnswer.headers).end(oddAnswer.body);
     const page = pages[name];
     if (page) await page(request, response);
     else response.writeHead(404).end();
-  });
+  };
+  const server = identity
+    ? createSecureServer({ cert: identity.cert, key: identity.key }, answer)
+    : createServer(answer);
   server.listen(0, '127.0.0.1');
   await once(server, 'listening');
   const { port } = server.address() as AddressInfo;
@@ -113,7 +122,7 @@ export async function startLoginApp(people: ReadonlyMap<string, string>): Promis
     server.close();
     await once(server, 'close');
   };
-  return { port, url: `http://127.0.0.1:${port}`, odd, sessions, requests, stop };
+  return { port, url: `${scheme}://127.0.0.1:${port}`, odd, sessions, requests, stop };
 }
 
 /** As template engines write it, with what must not be taken for the token around it. */

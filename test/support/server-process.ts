@@ -19,16 +19,17 @@ export async function provide<Server>(start: () => Promise<Server>): Promise<Pro
   }
 }
 
-class Missing extends Error {}
+export class Missing extends Error {}
 
-/** The path of a program; its Debian package is installed if it is not there. @throws Missing */
-export function findProgram(name: string, debianPackage: string, folders: () => readonly string[] = () => []): string {
+/** The path of a program; its Debian package, if one is named, is installed if it is not there. @throws Missing */
+export function findProgram(name: string, debianPackage?: string, folders: () => readonly string[] = () => []): string {
   const find = () =>
     [...(process.env.PATH ?? '').split(':'), '/usr/sbin', ...folders()]
       .map((folder) => join(folder, name))
       .find((path) => existsSync(path));
   const found = find();
   if (found !== undefined) return found;
+  if (debianPackage === undefined) throw new Missing(`${name} is not in PATH`);
   install(debianPackage);
   const path = find();
   if (path === undefined) throw new Missing(`${name} is not in PATH`);
@@ -118,7 +119,8 @@ function takesConnections(port: number): Promise<boolean> {
 }
 
 export function removeFolder(folder: string): void {
-  rmSync(folder, { recursive: true, force: true });
+  // Processes that a server has started may still be ending.
+  rmSync(folder, { recursive: true, force: true, maxRetries: 10, retryDelay: 100 });
 }
 
 export async function stop(child: ChildProcess, signal: NodeJS.Signals = 'SIGTERM'): Promise<void> {

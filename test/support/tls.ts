@@ -3,8 +3,8 @@ import { request as clearRequest, type IncomingHttpHeaders } from 'node:http';
 import { type RequestOptions, request } from 'node:https';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import type { TestContext } from 'node:test';
 import type { Identity } from './certificates.ts';
+import type { Lifetime } from './gateway.ts';
 
 export interface Answer {
   readonly status: number;
@@ -49,7 +49,7 @@ export function call(url: string, { method, headers = {}, form, identity, tls }:
 }
 
 /** `listen.tls` with these in files of a folder of their own. */
-export function tlsFiles(test: TestContext, server: Identity, authorities?: string) {
+export function tlsFiles(test: Lifetime, server: Identity, authorities?: string) {
   const directory = mkdtempSync(join(tmpdir(), 'postern-tls-'));
   test.after(() => rmSync(directory, { recursive: true }));
   const write = (name: string, content: string) => {

@@ -9,7 +9,14 @@ import { PEOPLE } from './user-store.contract.ts';
 export const TIMEOUT_MS = 300;
 /** For a machine that has other things to do too. */
 const TOLERANCE_MS = 400;
-const FAULTS: readonly Fault[] = ['silent', 'resets', 'answers half', 'answers half and ends', 'answers nonsense'];
+const FAULTS: readonly Fault[] = [
+  'silent',
+  'drips',
+  'resets',
+  'answers half',
+  'answers half and ends',
+  'answers nonsense',
+];
 const [USERNAME = '', PASSWORD = ''] = [...PEOPLE][0] ?? [];
 
 /**
