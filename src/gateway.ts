@@ -3,14 +3,17 @@ import type Koa from 'koa';
 import { advice } from './advice.ts';
 import { createApp } from './app.ts';
 import type { Check } from './config/check.ts';
-import { loadConfig } from './config/load.ts';
+import { type Located, loadConfig, loadLocated } from './config/load.ts';
 import type { Config } from './config/schema.ts';
 import { GatewayError, withCause } from './errors.ts';
+import { createExplainRoutes } from './explain/admin-routes.ts';
+import { RecentRefusals } from './explain/recent-refusals.ts';
 import { LoginLimits } from './limits/login-limits.ts';
 import { RateLimits } from './limits/rate-limits.ts';
 import { Listener } from './listener.ts';
 import { checkNamedFiles } from './named-files.ts';
-import { createEndpoints } from './oauth/endpoints.ts';
+import { CarriedLogout } from './oauth/carried-logout.ts';
+import { createEndpoints, type EndpointParts } from './oauth/endpoints.ts';
 import { createSessionRoutes } from './oauth/session-routes.ts';
 import { createAccessLog } from './observe/access-log.ts';
 import { AdminListener, type AdminRoute } from './observe/admin-listener.ts';
@@ -27,6 +30,7 @@ import type { Store } from './store/store.ts';
 import { CertificateFiles } from './tls/certificate-files.ts';
 import { parseDistinguishedName } from './tls/distinguished-name.ts';
 import { tlsOptions } from './tls/server.ts';
+import { CarriedSessions } from './tokens/carried-sessions.ts';
 import { createDpopProofs } from './tokens/dpop-proofs.ts';
 import { openKeySource } from './tokens/open-key-source.ts';
 import { RefreshFamilies } from './tokens/refresh-families.ts';
@@ -51,9 +55,14 @@ export function readConfig(file: string): Config {
   return loadConfig(file, [...checks(), ...advice]);
 }
 
-/** As `readConfig`, and opens the files that it names, which a gateway does when it is made. @throws ConfigError. */
-export function checkConfig(file: string): Config {
-  return loadConfig(file, [...checks(), ...advice, ...checkNamedFiles]);
+/**
+ * As `readConfig`, and opens the files that it names, which a gateway does when it is made.
+ *
+ * @param further what else it is held against
+ * @throws ConfigError.
+ */
+export function checkConfig(file: string, further: readonly Check[] = []): Located {
+  return loadLocated(file, [...checks(), ...advice, ...checkNamedFiles, ...further]);
 }
 
 const checks = (): readonly Check[] => [
@@ -155,22 +164,27 @@ export class Gateway {
     this.#config = config;
     this.#log = log;
     this.#resources = resources;
-    const families = new RefreshFamilies(resources.store, resources.revoked);
-    this.#runtime = createRuntime(config, log, metrics, resources, families);
+    const carried = new CarriedSessions(resources.store, config.tokens);
+    const carriedLogout = new CarriedLogout(carried, resources.users, log);
+    const families = new RefreshFamilies(resources.store, resources.revoked, (grant) => carriedLogout.ofFamily(grant));
+    const refusals = new RecentRefusals();
+    this.#runtime = createRuntime(config, log, metrics, resources, { families, carried, carriedLogout }, refusals);
     this.app = createApp(this.#runtime);
-    const { logAccess } = this.#runtime;
+    const { logAccess, noteRefusal } = this.#runtime;
     this.#listener = new Listener(config.listen, {
       tls: tlsOptions(config, resources.certificates.secureContext),
       onRequest: this.app.callback(),
       onUpgrade: createUpgradeListener(this.#runtime),
       onRefused: ({ error, ...refusal }) => {
         logAccess({ ...refusal, status: error.status, error: error.code, cause: error.cause });
+        noteRefusal({ ...refusal, error });
       },
     });
     resources.certificates.watch((context) => this.#listener.useCertificates(context));
     const routes = [
       ...this.#healthRoutes(metrics),
       ...createSessionRoutes(new Sessions(families, resources.store), log),
+      ...createExplainRoutes(refusals, config.listen, () => this.#runtime),
     ];
     this.#admin = new AdminListener(config.admin, routes, log);
   }
@@ -211,7 +225,8 @@ function createRuntime(
   log: Log,
   metrics: Metrics,
   { certificates, hashes, users, store, keys, revoked }: Resources,
-  families: RefreshFamilies,
+  sessions: Pick<EndpointParts, 'families' | 'carried' | 'carriedLogout'>,
+  refusals: RecentRefusals,
 ): Runtime {
   const limits = new LoginLimits(store, config.login_limits);
   const usedAssertions = new UsedOnce(store, 'client-assertion');
@@ -220,12 +235,15 @@ function createRuntime(
     log.warn({ issuer, cause: describeCause(cause) }, 'keys of a trusted issuer not fetched');
   });
   const dpop = createDpopProofs(store);
-  const state = { limits, rateLimits, families, revoked, usedAssertions };
+  const state = { limits, rateLimits, revoked, usedAssertions, ...sessions };
+  const decisions = createDecisions(config, { tokens, dpop, authorities: () => certificates.authorities });
   return {
-    ...createDecisions(config, { tokens, dpop, authorities: () => certificates.authorities }),
+    ...decisions,
     logAccess: createAccessLog(log, metrics),
+    noteRefusal: refusals.recorder(decisions.matcher),
     endpoints: createEndpoints({ config, users, hashes, keys, tokens, dpop, ...state, log, metrics }),
     tunnels: new Tunnels(),
+    carried: sessions.carried,
   };
 }
 

@@ -1,6 +1,7 @@
-import type { Config } from './config/schema.ts';
+import type { Config, RouteConfig } from './config/schema.ts';
+import type { GatewayError } from './errors.ts';
 import { DpopGuard, publicOrigins } from './guard/dpop.ts';
-import { Guard } from './guard/guard.ts';
+import { Guard, type Principal } from './guard/guard.ts';
 import { type TrustedProxies, trustedProxies } from './limits/client-address.ts';
 import type { Endpoint } from './oauth/endpoint.ts';
 import type { AnsweredRequest } from './observe/access-log.ts';
@@ -9,6 +10,7 @@ import { Upstreams } from './proxy/upstreams.ts';
 import { createMatcher, type Matcher } from './routing/matcher.ts';
 import type { Authorities } from './tls/authorities.ts';
 import { ClientCertificates } from './tls/client-certificates.ts';
+import type { CarriedSessions } from './tokens/carried-sessions.ts';
 import type { DpopProofs } from './tokens/dpop-proofs.ts';
 import type { TokenVerifier } from './tokens/verify.ts';
 
@@ -17,16 +19,38 @@ export interface Runtime {
   readonly trustedProxies: TrustedProxies;
   readonly clientCertificates: ClientCertificates;
   readonly logAccess: (request: AnsweredRequest) => void;
+  /** Told of each request that ended in an error, or would have if its route were not in report mode. */
+  readonly noteRefusal: (refused: RefusedRequest) => void;
   /** What the gateway answers itself, by path. */
   readonly endpoints: ReadonlyMap<string, Endpoint>;
   readonly matcher: Matcher;
   readonly guard: Guard;
+  /** Decides as the guard does, and uses nothing up: no DPoP proof is spent. */
+  readonly onlooker: Guard;
   readonly upstreams: Upstreams;
   readonly tunnels: Tunnels;
+  readonly carried: CarriedSessions;
 }
 
 /** What decides about a request for an upstream. `postern explain` has this much of a gateway and no more. */
-export type Decisions = Pick<Runtime, 'trustedProxies' | 'clientCertificates' | 'matcher' | 'guard' | 'upstreams'>;
+export type Decisions = Pick<
+  Runtime,
+  'trustedProxies' | 'clientCertificates' | 'matcher' | 'guard' | 'onlooker' | 'upstreams'
+>;
+
+/** A request that came to no good end, and what was known of it by then. */
+export interface RefusedRequest {
+  readonly requestId: string;
+  readonly method: string | undefined;
+  readonly host?: string | undefined;
+  /** Canonical, without the query. */
+  readonly path?: string | undefined;
+  readonly route?: RouteConfig | undefined;
+  readonly principal?: Principal | undefined;
+  /** What the caller was told. */
+  readonly error?: GatewayError | undefined;
+  readonly wouldRefuse?: GatewayError | undefined;
+}
 
 export interface DecisionParts {
   readonly tokens: TokenVerifier;
@@ -41,6 +65,7 @@ export function createDecisions(
 ): Decisions {
   const { listen, routes, upstreams } = config;
   const { tls, trusted_proxies, client_certificate_header: header } = listen;
+  const origins = publicOrigins(config);
   return {
     trustedProxies: trustedProxies(trusted_proxies),
     clientCertificates: new ClientCertificates({
@@ -49,7 +74,8 @@ export function createDecisions(
       authorities,
     }),
     matcher: createMatcher(routes),
-    guard: new Guard(tokens, new DpopGuard(dpop, publicOrigins(config))),
+    guard: new Guard(tokens, new DpopGuard(dpop, origins)),
+    onlooker: new Guard(tokens, new DpopGuard(dpop.onlooker(), origins)),
     upstreams: new Upstreams(upstreams, header ? [header] : []),
   };
 }

@@ -2,14 +2,15 @@ import type { IncomingMessage } from 'node:http';
 import type { Duplex } from 'node:stream';
 import { GatewayError, toGatewayError } from './errors.ts';
 import { type Principal, refuseUnmet } from './guard/guard.ts';
+import { onlyReported } from './guard/report-mode.ts';
 import { senderOf } from './limits/sender.ts';
 import { refuse, type UpgradeListener } from './listener.ts';
 import { requestId } from './observe/request-id.ts';
 import type { Outcome } from './proxy/exchange.ts';
 import type { Match } from './routing/matcher.ts';
-import { readRequestHead } from './routing/request-head.ts';
+import { type RequestHead, readRequestHead } from './routing/request-head.ts';
 import type { Runtime } from './runtime.ts';
-import { CLIENT_CLOSED_REQUEST, ending, exchangeFor, guardedRequest } from './steps.ts';
+import { CLIENT_CLOSED_REQUEST, ending, exchangeFor, guardedRequest, withCarried } from './steps.ts';
 import type { ClientCertificate } from './tls/client-certificate.ts';
 
 /** The way of a WebSocket upgrade: the steps of app.ts, on a bare socket. What is refused here is answered and closed. */
@@ -27,9 +28,11 @@ class Upgrade {
   readonly #startedAt = performance.now();
   readonly #sender;
   readonly #requestId: string;
+  #head: RequestHead | undefined;
   #certificate: ClientCertificate | undefined;
   #match: Match | undefined;
   #principal: Principal | undefined;
+  #wouldRefuse: GatewayError | undefined;
 
   constructor(runtime: Runtime, request: IncomingMessage, socket: Duplex) {
     this.#runtime = runtime;
@@ -42,9 +45,10 @@ class Upgrade {
 
   /** Leaves its line in the log when the tunnel ends. @throws GatewayError as long as the socket can still be answered. */
   async run(head: Buffer): Promise<void> {
-    const { clientCertificates, endpoints, guard, matcher, tunnels, upstreams } = this.#runtime;
+    const { clientCertificates, endpoints, guard, matcher, tunnels, upstreams, carried } = this.#runtime;
     const request = this.#request;
-    const { host, target } = readRequestHead(request);
+    this.#head = readRequestHead(request);
+    const { host, target } = this.#head;
     refuseOtherProtocols(request);
     if (endpoints.has(target.path)) throw noWebSocketHere();
     const match = matcher.match(host, target.path, request.method ?? '');
@@ -52,11 +56,16 @@ class Upgrade {
     if (!match.route.websocket) throw noWebSocketHere();
     this.#certificate = clientCertificates.of(request, this.#sender.isTrustedProxy);
     if (!match.route.public) {
-      this.#principal = await guard.authenticate(guardedRequest(request, target, this.#caller()), match.route);
-      refuseUnmet(this.#principal, match.route);
+      try {
+        this.#principal = await guard.authenticate(guardedRequest(request, target, this.#caller()), match.route);
+        refuseUnmet(this.#principal, match.route);
+      } catch (thrown) {
+        this.#wouldRefuse = onlyReported(thrown, match.route);
+      }
     }
     const principal = this.#principal;
-    const exchange = exchangeFor({ sender: this.#sender, caller: this.#caller(), target, match, principal }, upstreams);
+    const found = { sender: this.#sender, caller: this.#caller(), target, match, principal };
+    const exchange = await withCarried(exchangeFor(found, upstreams), found, carried);
     const opened = await tunnels.open(request, this.#socket, head, exchange);
     this.#log(opened?.status ?? CLIENT_CLOSED_REQUEST, { outcome: await opened?.ended });
   }
@@ -67,13 +76,27 @@ class Upgrade {
   }
 
   #log(status: number, { error, outcome }: { error?: GatewayError; outcome?: Outcome | undefined }): void {
+    if (error ?? this.#wouldRefuse) this.#noteRefusal(error);
     this.#runtime.logAccess({
       ...this.#caller(),
       method: this.#request.method ?? '',
       route: this.#match?.route.path,
       status,
       durationMs: performance.now() - this.#startedAt,
-      ...ending(error, outcome),
+      ...ending({ error, wouldRefuse: this.#wouldRefuse, outcome }),
+    });
+  }
+
+  #noteRefusal(error: GatewayError | undefined): void {
+    this.#runtime.noteRefusal({
+      requestId: this.#requestId,
+      method: this.#request.method,
+      host: this.#head?.host,
+      path: this.#head?.target.path,
+      route: this.#match?.route,
+      principal: this.#principal,
+      error,
+      wouldRefuse: this.#wouldRefuse,
     });
   }
 

@@ -4,6 +4,7 @@ import type { RateLimits } from '../limits/rate-limits.ts';
 import { describeCause, type Log } from '../observe/log.ts';
 import { createLoginEvents } from '../observe/login-events.ts';
 import type { Metrics } from '../observe/metrics.ts';
+import type { CarriedSessions } from '../tokens/carried-sessions.ts';
 import type { DpopProofs } from '../tokens/dpop-proofs.ts';
 import { TokenMint } from '../tokens/mint.ts';
 import type { RefreshFamilies } from '../tokens/refresh-families.ts';
@@ -14,6 +15,7 @@ import type { TokenVerifier } from '../tokens/verify.ts';
 import type { HashVerifier } from '../users/password-hash/hash-pool.ts';
 import type { UserStores } from '../users/user-stores.ts';
 import { SenderBinding } from './binding.ts';
+import type { CarriedLogout } from './carried-logout.ts';
 import { ClientAuthentication } from './client-authentication/authenticate.ts';
 import { allowOrigins } from './cors.ts';
 import { createJwksEndpoint, createMetadataEndpoint, endpointUrl, metadataPaths } from './documents.ts';
@@ -33,6 +35,8 @@ export interface EndpointParts {
   readonly rateLimits: RateLimits;
   readonly families: RefreshFamilies;
   readonly revoked: RevokedTokens;
+  readonly carried: CarriedSessions;
+  readonly carriedLogout: CarriedLogout;
   readonly keys: SigningKeys;
   readonly usedAssertions: UsedOnce;
   readonly tokens: TokenVerifier;
@@ -43,7 +47,7 @@ export interface EndpointParts {
 
 /** All that the gateway answers itself, by path. */
 export function createEndpoints(parts: EndpointParts): ReadonlyMap<string, Endpoint> {
-  const { config, families, revoked, keys, tokens } = parts;
+  const { config, families, revoked, carriedLogout, keys, tokens } = parts;
   const { token, revoke, introspect, jwks, cors_origins: origins } = config.endpoints;
   const clients = createClientAuthentication(parts);
   const metadata = allowOrigins(origins, 'GET', createMetadataEndpoint(config, keys));
@@ -51,7 +55,10 @@ export function createEndpoints(parts: EndpointParts): ReadonlyMap<string, Endpo
     ...metadataPaths(config.tokens.issuer).map((path) => [path, metadata] as const),
     [jwks, allowOrigins(origins, 'GET', createJwksEndpoint(keys))],
     [token, allowOrigins(origins, 'POST', createToken(parts, clients))],
-    [revoke, allowOrigins(origins, 'POST', createRevocationEndpoint({ clients, families, tokens, revoked }))],
+    [
+      revoke,
+      allowOrigins(origins, 'POST', createRevocationEndpoint({ clients, families, tokens, revoked, carriedLogout })),
+    ],
     [introspect, allowOrigins(origins, 'POST', createIntrospectionEndpoint({ clients, tokens, families }))],
   ]);
 }
@@ -81,15 +88,15 @@ function createClientAuthentication({
 }
 
 function createToken(parts: EndpointParts, clients: ClientAuthentication): Endpoint {
-  const { config, users, limits, rateLimits, families, keys, dpop, log, metrics } = parts;
+  const { config, users, limits, rateLimits, families, carried, keys, dpop, log, metrics } = parts;
   const minFailureTimeMs = config.login_limits.min_failure_time;
   const reportLogin = createLoginEvents(log, metrics);
   return createTokenEndpoint({
     clients,
     rateLimits,
     grants: [
-      new PasswordGrant({ users, limits, families, minFailureTimeMs, reportLogin }),
-      new RefreshTokenGrant({ families, users }),
+      new PasswordGrant({ users, limits, families, carried, minFailureTimeMs, reportLogin }),
+      new RefreshTokenGrant({ families, users, carried }),
       new ClientCredentialsGrant(),
     ],
     binding: new SenderBinding(dpop, endpointUrl(config.tokens.issuer, config.endpoints.token)),

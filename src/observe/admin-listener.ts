@@ -15,11 +15,13 @@ export interface AdminRequest {
   readonly query: URLSearchParams;
   /** What stands for `{id}` in the path; empty where the path has none. */
   readonly id: string;
+  /** The body, of at most 2 MB. */
+  body(): Promise<string>;
 }
 
 /** One thing that the admin address can be asked. A route for GET answers HEAD too. */
 export interface AdminRoute {
-  readonly method: 'GET' | 'DELETE';
+  readonly method: 'GET' | 'POST' | 'DELETE';
   /** Literal, but for `{id}` as its last segment. */
   readonly path: string;
   /** Whether it answers without the admin token, as probes need it. */
@@ -75,8 +77,22 @@ export class AdminListener {
     const route = known.find((candidate) => candidate.method === method);
     if (route === undefined) throw new GatewayError('method_not_allowed', { headers: { Allow: methodsOf(known) } });
     if (!route.isOpen) refuseStrangers(request, this.#config.token);
-    return route.answer({ query: new URLSearchParams(query), id: pattern(route).exec(path)?.[1] ?? '' });
+    const id = pattern(route).exec(path)?.[1] ?? '';
+    return route.answer({ query: new URLSearchParams(query), id, body: () => readBody(request) });
   }
+}
+
+const MAX_BODY_BYTES = 2 * 1024 ** 2;
+
+async function readBody(request: IncomingMessage): Promise<string> {
+  const chunks: Buffer[] = [];
+  let bytes = 0;
+  for await (const chunk of request) {
+    bytes += chunk.length;
+    if (bytes > MAX_BODY_BYTES) throw new GatewayError('content_too_large');
+    chunks.push(chunk);
+  }
+  return Buffer.concat(chunks).toString();
 }
 
 export function text(status: number, body: string): AdminAnswer {

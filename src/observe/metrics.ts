@@ -25,6 +25,12 @@ export function createMetrics() {
       buckets: [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30],
       registers,
     }),
+    wouldRefuse: new Counter({
+      name: 'postern_would_refuse_total',
+      help: 'Requests that a route in report mode has let pass, by route and the error that would have been told.',
+      labelNames: ['route', 'error'],
+      registers,
+    }),
     logins: new Counter({
       name: 'postern_logins_total',
       help: 'Password logins, by client and outcome: accepted, rejected, locked, unavailable. The password grant is deprecated; this shows who still needs it.',

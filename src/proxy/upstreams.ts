@@ -1,6 +1,8 @@
 import { buildConnector, Pool } from 'undici';
+import { attempt, type Finding } from '../config/finding.ts';
 import type { Config, UpstreamConfig } from '../config/schema.ts';
 import { unavailable } from '../errors.ts';
+import { reach } from '../reach.ts';
 import { type HeaderPolicy, headerPolicy } from './headers.ts';
 
 /** Connections to one target, and so requests that it has at once; more are told to come again. */
@@ -96,6 +98,15 @@ export class UpstreamTarget {
   release(): void {
     this.#inFlight -= 1;
   }
+}
+
+/** Whether each target takes a connection, and shows a certificate for its name. */
+export async function probeTargets({ targets, connect_timeout }: UpstreamConfig): Promise<readonly Finding[]> {
+  const connect = connector(connect_timeout);
+  const found = targets.map((target, index) =>
+    attempt(['targets', index], 'upstream-unreachable', () => reach(connect, target)),
+  );
+  return (await Promise.all(found)).flat();
 }
 
 /**

@@ -431,9 +431,11 @@ describe('the admin address', () => {
       ['an opaque origin', '/metrics', [`Host: ${host}`, 'Origin: null'], 403],
       ['the sessions', '/sessions?user=ann', ['Host: evil.example'], 403],
       ['the end of sessions', '/sessions?user=ann', ['Host: evil.example'], 403],
+      ['why a request was refused', '/explain?request=1', ['Host: evil.example'], 403],
+      ['what would become of a request', '/explain', [`Host: ${host}`, 'Origin: https://evil.example'], 403],
     ];
     for (const [sentence, target, headers, status] of rows) {
-      const method = sentence.startsWith('the end') ? 'DELETE' : 'GET';
+      const method = sentence.startsWith('the end') ? 'DELETE' : sentence.startsWith('what would') ? 'POST' : 'GET';
       const answer = await sendRaw(
         { url: gateway.adminUrl },
         `${method} ${target} HTTP/1.1\r\n${headers.join('\r\n')}\r\nConnection: close\r\n\r\n`,

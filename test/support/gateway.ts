@@ -50,6 +50,8 @@ const BASE: Settings = {
   tokens: {
     issuer: 'https://gateway.example/auth',
     audience: 'https://api.example',
+    // Made in a millisecond, and RSA keys in hundreds.
+    signing: { algorithm: 'ES256' },
     claims: { customData: { cn: '{user.cn}' }, roles: '{user.groups}' },
   },
   clients: [

@@ -84,7 +84,7 @@ for (const { name, open } of stores) {
 
     it('are bounded: a login ends the session that has the least time left', async () => {
       const username = randomUUID();
-      const few = new RefreshFamilies(store, revoked, new SessionIndex(store, 2));
+      const few = new RefreshFamilies(store, revoked, undefined, new SessionIndex(store, 2));
       const [long, brief] = [await start(username), await start(username, 'web', { ...POLICY, max_ttl: 90_000 })];
       const third = await start(username, 'web', POLICY, few);
       assert.deepEqual((await idsOf(username)).sort(), [long.sessionId, third.sessionId].sort());
