@@ -1,4 +1,5 @@
 import type { Bars } from '../bench-case.ts';
+import { quantile } from '../measure/spread.ts';
 import type { CaseReport } from './markdown.ts';
 
 const WIDTH = 760;
@@ -7,6 +8,7 @@ const RIGHT = 110;
 const BAR = 22;
 const TITLE = 44;
 const GAP = 16;
+const LONGEST_TO_MEDIAN = 4;
 const FONT = 'font-family="sans-serif" font-size="13"';
 
 /** Bars of the medians, with a line from the least to the most: a panel for each case that has some, one below the other. */
@@ -26,18 +28,27 @@ ${panels.join('\n')}
 }
 
 function drawPanel(name: string, { unit, values }: Bars): string {
-  const most = Math.max(...values.map(({ max }) => max));
-  const width = (value: number) => ((WIDTH - LEFT - RIGHT) * value) / most;
+  const scale = scaleOf(values);
+  const width = (value: number) => (WIDTH - LEFT - RIGHT) * Math.min(1, value / scale);
   const bars = values.map(({ label, median, min, max }, index) => {
     const [top, middle] = [TITLE + index * BAR, TITLE + (index + 0.5) * BAR];
     return [
       `<text x="${LEFT - 8}" y="${middle + 4}" text-anchor="end">${label}</text>`,
       `<rect x="${LEFT}" y="${top + 3}" width="${width(median).toFixed(1)}" height="${BAR - 6}" fill="${colour(label)}"/>`,
       `<path d="M${(LEFT + width(min)).toFixed(1)} ${middle} H${(LEFT + width(max)).toFixed(1)}" stroke="black"/>`,
-      `<text x="${(LEFT + width(max) + 8).toFixed(1)}" y="${middle + 4}">${median.toFixed(1)}</text>`,
+      `<text x="${(LEFT + width(max) + 8).toFixed(1)}" y="${middle + 4}">${median.toFixed(1)}${max > scale ? ' (cut off)' : ''}</text>`,
     ].join('');
   });
   return `<text x="8" y="22" font-weight="bold">${name}</text><text x="8" y="38" fill="#555">${unit}, less is better</text>\n${bars.join('\n')}`;
+}
+
+/** One bar that is many times the others would make them look alike: it is cut off. */
+function scaleOf(values: Bars['values']): number {
+  const middle = quantile(
+    values.map(({ median }) => median),
+    0.5,
+  );
+  return Math.min(Math.max(...values.map(({ max }) => max)), LONGEST_TO_MEDIAN * middle);
 }
 
 const colour = (label: string) => (label.startsWith('postern') ? '#1f6fb2' : '#a9b4bd');
