@@ -42,6 +42,7 @@ function printCase({ name, sentence, table, notes }: CaseReport): string {
 
 /** With columns as wide as their cells, for those who read it as it is. */
 function printTable({ columns, rows }: Table): string {
+  if (rows.length === 0) return 'Nothing was measured.';
   const widths = columns.map((column, index) =>
     Math.max(...[column, ...rows.map((row) => row[index] ?? '')].map((cell) => cell.length)),
   );
