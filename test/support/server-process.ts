@@ -107,7 +107,7 @@ export async function startServer(
   return { stop: () => stop(child, stopSignal) };
 }
 
-function takesConnections(port: number): Promise<boolean> {
+export function takesConnections(port: number): Promise<boolean> {
   return new Promise((resolve) => {
     const socket = connect(port, '127.0.0.1');
     socket.on('error', () => resolve(false));
