@@ -94,7 +94,7 @@ export async function createGateway(config: Config, log: Log = createLog(config.
   const certificates = await CertificateFiles.open(config.listen, config.directory, log);
   const metrics = createMetrics();
   const hashes = new HashPool(config.login_limits);
-  const store = openStore(config.store, (state, cause) => {
+  const store = await openStore(config.store, (state, cause) => {
     log[state === 'up' ? 'info' : 'error']({ state, cause: cause && String(cause) }, 'store');
   });
   const events = createUserStoreEvents(log, metrics);
