@@ -3,7 +3,6 @@ import type { Duplex } from 'node:stream';
 import { GatewayError, toGatewayError } from './errors.ts';
 import { type Principal, refuseUnmet } from './guard/guard.ts';
 import { onlyReported } from './guard/report-mode.ts';
-import { senderOf } from './limits/sender.ts';
 import { refuse, type UpgradeListener } from './listener.ts';
 import { requestId } from './observe/request-id.ts';
 import type { Outcome } from './proxy/exchange.ts';
@@ -38,7 +37,7 @@ class Upgrade {
     this.#runtime = runtime;
     this.#request = request;
     this.#socket = socket;
-    this.#sender = senderOf(request, runtime.trustedProxies);
+    this.#sender = runtime.senders.of(request);
     this.#requestId = requestId(request.headers['x-request-id']);
     socket.on('error', () => socket.destroy());
   }
