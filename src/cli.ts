@@ -36,13 +36,14 @@ program
   .description('say all that is wrong with configurations and with the files that they name')
   .argument('[files...]', 'the configurations', ['gateway.yaml'])
   .addOption(new Option('--format <format>', 'how to print it').choices(['text', 'json', 'sarif', 'github']))
+  .option('--online', 'also try what they point at: Redis, user stores, upstreams, keys of others')
   .option('--against <openapi>', 'an OpenAPI description that the routes should agree with')
   .option('--base-path <path>', 'the path of the API, instead of that of its server in the description')
   .option('--prefix <path>', 'what the gateway has before that path')
   .option('--host <host>', 'the host under which the gateway has the API')
   .action(async (files: string[], options: CheckOptions) => {
-    const sound = (await import('./commands/check.ts')).check(files, options);
-    if (!sound) process.exitCode = BAD_USAGE;
+    const result = await (await import('./commands/check.ts')).check(files, options);
+    process.exitCode = { sound: 0, 'not working': FAILED, mistaken: BAD_USAGE }[result];
   });
 
 program

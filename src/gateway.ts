@@ -3,7 +3,7 @@ import type Koa from 'koa';
 import { advice } from './advice.ts';
 import { createApp } from './app.ts';
 import type { Check } from './config/check.ts';
-import { loadConfig } from './config/load.ts';
+import { type Located, loadConfig, loadLocated } from './config/load.ts';
 import type { Config } from './config/schema.ts';
 import { GatewayError, withCause } from './errors.ts';
 import { createExplainRoutes } from './explain/admin-routes.ts';
@@ -61,8 +61,8 @@ export function readConfig(file: string): Config {
  * @param further what else it is held against
  * @throws ConfigError.
  */
-export function checkConfig(file: string, further: readonly Check[] = []): Config {
-  return loadConfig(file, [...checks(), ...advice, ...checkNamedFiles, ...further]);
+export function checkConfig(file: string, further: readonly Check[] = []): Located {
+  return loadLocated(file, [...checks(), ...advice, ...checkNamedFiles, ...further]);
 }
 
 const checks = (): readonly Check[] => [

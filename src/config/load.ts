@@ -1,5 +1,5 @@
 import { dirname, isAbsolute, join, resolve } from 'node:path';
-import type { Check, Sections } from './check.ts';
+import type { Check, Locate, Sections } from './check.ts';
 import { crossChecks } from './cross-checks.ts';
 import { parseSections } from './parse-sections.ts';
 import { ConfigError, inOrder, isWarning, samePlace } from './problem.ts';
@@ -17,6 +17,17 @@ const MAX_FILE_BYTES = 10 * 1024 * 1024;
  * @throws ConfigError with every problem of the file at once. Warnings alone are none: the configuration has them.
  */
 export function loadConfig(file: string, checks: readonly Check[] = []): Config {
+  return loadLocated(file, checks).config;
+}
+
+export interface Located {
+  readonly config: Config;
+  /** Where in the file its values are. */
+  readonly locate: Locate;
+}
+
+/** As `loadConfig`, for who has more to say about the file. */
+export function loadLocated(file: string, checks: readonly Check[]): Located {
   const directory = resolve(dirname(file));
   const source = new Source(file, readConfiguredFile(file, MAX_FILE_BYTES));
   const unresolved = source.replaceTexts((text) => replaceVariables(text, directory));
@@ -29,5 +40,6 @@ export function loadConfig(file: string, checks: readonly Check[] = []): Config 
   const others = [...problems, ...crossing].filter((problem) => !unresolved.some((known) => samePlace(known, problem)));
   const found = [...unresolved, ...others.filter((problem) => !source.ignores(problem))];
   if (!found.every(isWarning)) throw new ConfigError(found);
-  return { directory, warnings: inOrder(found), ...(sections as Sections) };
+  const config = { directory, warnings: inOrder(found), ...(sections as Sections) };
+  return { config, locate: source.locate };
 }

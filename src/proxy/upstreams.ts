@@ -1,6 +1,8 @@
 import type * as undici from 'undici';
+import { attempt, type Finding } from '../config/finding.ts';
 import type { Config, UpstreamConfig } from '../config/schema.ts';
 import { unavailable } from '../errors.ts';
+import { reach } from '../reach.ts';
 import { type HeaderPolicy, headerPolicy } from './headers.ts';
 import { buildConnector, Pool } from './undici.ts';
 
@@ -97,6 +99,15 @@ export class UpstreamTarget {
   release(): void {
     this.#inFlight -= 1;
   }
+}
+
+/** Whether each target takes a connection, and shows a certificate for its name. */
+export async function probeTargets({ targets, connect_timeout }: UpstreamConfig): Promise<readonly Finding[]> {
+  const connect = connector(connect_timeout);
+  const found = targets.map((target, index) =>
+    attempt(['targets', index], 'upstream-unreachable', () => reach(connect, target)),
+  );
+  return (await Promise.all(found)).flat();
 }
 
 /**

@@ -1,3 +1,5 @@
+import type { Finding } from '../config/finding.ts';
+
 /** A person as a legacy user store knows them. */
 export interface User {
   /** The `sub` of their tokens. */
@@ -49,5 +51,7 @@ export interface UserStore {
   logout?(carried: Carried): void;
   /** Costs what `verify` costs for a user that exists, so that time does not tell who does. */
   decoy(username: string, password: string): Promise<void>;
+  /** Tries what a login would need of others, without one: nothing is changed. Left out where nobody is asked. */
+  probe?(): Promise<readonly Finding[]>;
   close(): Promise<void>;
 }

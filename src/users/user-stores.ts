@@ -1,17 +1,19 @@
 import { resolve } from 'node:path';
+import { attemptAll, type Finding } from '../config/finding.ts';
 import { ConfigError, type Problem } from '../config/problem.ts';
 import { readConfiguredFile } from '../config/read-text.ts';
 import type { Config, FileUsersConfig, SqlUsersConfig, UserStoreConfig } from '../config/schema.ts';
 import { OVERLAY } from '../config/user-store-sections.ts';
 import { GatewayError } from '../errors.ts';
 import type { UserStoreEvents } from '../observe/user-store-events.ts';
+import { MemoryStore } from '../store/memory.ts';
 import type { Store } from '../store/store.ts';
 import { isPlausiblePassword, isPlausibleUsername } from './credentials.ts';
 import { FileUserStore } from './file.ts';
 import { HashOverlay } from './hash-overlay.ts';
 import { HashedPasswords } from './hashed-passwords.ts';
 import { ModuleUserStore } from './module.ts';
-import type { HashMaker } from './password-hash/hash-pool.ts';
+import { type HashMaker, HashPool } from './password-hash/hash-pool.ts';
 import { PasswordChecker } from './password-hash/password-checker.ts';
 import { type HashKeeper, PasswordUpgrades, type UpgradeReport } from './password-upgrades.ts';
 import { ShadowLogins } from './shadow-logins.ts';
@@ -228,6 +230,24 @@ export async function openUserStores(
   if (failures.length === 0) return new UserStores(stores, config, parts.events);
   await new UserStores(stores).close();
   throw failures.find((failure) => !(failure instanceof ConfigError)) ?? new ConfigError(failures.flatMap(problemsOf));
+}
+
+/** Tries what a store asks of others. What is in files is not asked, and a module is not run. */
+export async function probeUsers(config: UserStoreConfig, directory: string): Promise<readonly Finding[]> {
+  if (config.type === 'file' || config.type === 'module') return [];
+  const store = new MemoryStore();
+  const hashes = new HashPool({ concurrent_checks: 1, queue: 0 });
+  const ignored = () => {};
+  const events = { warn: ignored, upgraded: ignored, shadowed: ignored };
+  const pathOf = (path: string) => resolve(directory, path);
+  return attemptAll(['tls', 'ca_file'], 'users-ca', async () => {
+    const users = await openStore(config, { name: '', pathOf, hashes, store, events, warn: ignored });
+    try {
+      return (await users.probe?.()) ?? [];
+    } finally {
+      await users.close();
+    }
+  });
 }
 
 /** What the log is told: the cause of an outage, not the outage. */

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { describe, test } from 'node:test';
-import { type CheckOptions, problemsOf } from '../../src/commands/check.ts';
+import { type CheckOptions, examine } from '../../src/commands/check.ts';
 import { isWarning } from '../../src/config/problem.ts';
 import { postern } from '../support/cli.ts';
 import { CONFIG, descriptionOf, writeTemporary } from './described.ts';
@@ -21,9 +21,14 @@ function folderOf(routes: readonly string[], description: string) {
 }
 
 /** What `--against` is about, as `code route 1` or `code openapi.yaml`; an error has an exclamation mark. */
-function say(routes: readonly string[], description: string, where: Partial<CheckOptions> = {}): string[] {
+async function say(
+  routes: readonly string[],
+  description: string,
+  where: Partial<CheckOptions> = {},
+): Promise<string[]> {
   const { file, against } = folderOf(routes, description);
-  return problemsOf(file, { against, ...where })
+  const { problems } = await examine(file, { against, ...where });
+  return problems
     .filter(({ code }) => code?.includes('operation'))
     .map((problem) => {
       const { file: at, line } = problem.position;
@@ -147,14 +152,14 @@ describe('check --against says', () => {
     ],
   ];
   for (const [sentence, routes, paths, said] of rows) {
-    test(sentence, () => assert.deepEqual(say(routes, descriptionOf(paths)), said));
+    test(sentence, async () => assert.deepEqual(await say(routes, descriptionOf(paths)), said));
   }
 
-  test('nothing where the gateway has the API elsewhere, once it is told', () => {
+  test('nothing where the gateway has the API elsewhere, once it is told', async () => {
     const moved = '{ path: /shop/v1/a, strip_prefix: /shop, scopes: [read], host: x.example, upstream: api }';
     const text = descriptionOf({ '/a': { get: READ } }, { servers: [{ url: '/old' }] });
-    assert.deepEqual(say([moved], text), ['operation-without-route openapi.yaml']);
-    assert.deepEqual(say([moved], text, { prefix: '/shop', basePath: '/v1', host: 'x.example' }), []);
+    assert.deepEqual(await say([moved], text), ['operation-without-route openapi.yaml']);
+    assert.deepEqual(await say([moved], text, { prefix: '/shop', basePath: '/v1', host: 'x.example' }), []);
   });
 });
 

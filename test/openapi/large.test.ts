@@ -3,7 +3,7 @@ import { readFileSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { describe, test } from 'node:test';
 import { parse, stringify } from 'yaml';
-import { problemsOf } from '../../src/commands/check.ts';
+import { examine } from '../../src/commands/check.ts';
 import { spliceDrafts } from '../../src/drafts/splice.ts';
 import { readConfig } from '../../src/gateway.ts';
 import { readDescription } from '../../src/openapi/description.ts';
@@ -131,8 +131,8 @@ for (const [name, { description, expected }, operations] of rows) {
       );
     });
 
-    test('check finds nothing to say against it', () => {
-      const codes = problemsOf(file, { against: openapi }).map(({ code }) => code);
+    test('check finds nothing to say against it', async () => {
+      const codes = (await examine(file, { against: openapi })).problems.map(({ code }) => code);
       assert.deepEqual(
         codes.filter((code) => code?.includes('operation') || code?.includes('route')),
         ['scope-of-no-route'],

@@ -11,7 +11,7 @@ import { after, describe, test } from 'node:test';
 import { BASIC, login, startGateway } from '../support/gateway.ts';
 import { sendRaw, statuses } from '../support/raw.ts';
 import { startRecordingUpstream } from '../support/recording-upstream.ts';
-import { forge, hmac, otherSignature, unsigned } from './forge.ts';
+import { forge, hmac, unsigned } from './forge.ts';
 
 const OTHER = 'https://login.example';
 const TOKENS = { issuer: 'https://gateway.example/auth', audience: 'https://api.example' };
@@ -39,6 +39,7 @@ const READ = (await login(gateway, { scope: 'read' })).body.access_token ?? '';
 const WRITE = (await login(gateway, { scope: 'write' })).body.access_token ?? '';
 const { id_token: ID_TOKEN = '', refresh_token: REFRESH_TOKEN = '' } = (await login(gateway)).body;
 const [HEADER, PAYLOAD] = WRITE.split('.', 2).map((part) => JSON.parse(Buffer.from(part, 'base64url').toString()));
+const FORGED = WRITE.replace(/[^.]+$/, READ.split('.')[2] ?? '');
 const UPGRADE = ['Upgrade: websocket', 'Sec-WebSocket-Version: 13', 'Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ=='];
 
 /** Sends a request with these header lines: the answer's status code, and the head of what the upstream got. */
@@ -60,7 +61,7 @@ describe('nobody is told to an upstream by', () => {
     ['a token without a signature', ...bearer(forge({ ...HEADER, alg: 'none' }, PAYLOAD, unsigned))],
     ['a token that the sender has signed', ...bearer(forge({ ...HEADER, alg: 'HS256' }, PAYLOAD, hmac('sha256', 'x')))],
     ['a token whose claims were changed', ...bearer(WRITE.replace(/\..*\./, `.${READ.split('.')[1]}.`))],
-    ['a token with another signature', ...bearer(otherSignature(WRITE))],
+    ['a token with another signature', ...bearer(FORGED)],
     ['an ID token', ...bearer(ID_TOKEN)],
     ['a refresh token', ...bearer(REFRESH_TOKEN)],
     ['a bearer token sent as a bound one', `Authorization: DPoP ${WRITE}`],
@@ -111,7 +112,7 @@ test('a verified token that lacks a scope is told as what it is', async () => {
 });
 
 test("what was sent as Authorization is passed on as the upstream's rule says", async () => {
-  const token = otherSignature(WRITE);
+  const token = FORGED;
   assert.match((await ask('/api', bearer(token))).reached ?? '', /^Authorization: Bearer /m);
   assert.doesNotMatch((await ask('/bare', bearer(token))).reached ?? '', /^authorization:/im);
 });

@@ -1,3 +1,4 @@
+import type { Finding } from '../../config/finding.ts';
 import type { LegacyLoginUsersConfig } from '../../config/schema.ts';
 import { readAttributes } from '../answer-attributes.ts';
 import { BackgroundTasks } from '../background-tasks.ts';
@@ -43,6 +44,16 @@ export class LegacyLoginUserStore implements UserStore {
 
   /** Nobody is unknown here whom the application was asked about. */
   async decoy(): Promise<void> {}
+
+  probe(): Promise<readonly Finding[]> {
+    const { url, page, whoami, logout } = this.#config;
+    return this.#exchanges.probe([
+      [['url'], url],
+      [['page', 'url'], page?.url],
+      [['whoami', 'url'], whoami?.url],
+      [['logout', 'url'], logout?.url],
+    ]);
+  }
 
   /** Asks `whoami` again. Without one, users stay as they were at the login. */
   async resume(user: User, carried: Carried): Promise<User | undefined> {
