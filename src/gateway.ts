@@ -30,7 +30,7 @@ export interface Listening {
  */
 export async function createGateway(config: Config, log: Log = createLog(config.log)): Promise<Gateway> {
   logWarnings(config.warnings, log);
-  const foundation = layFoundation(config, log);
+  const foundation = await layFoundation(config, log);
   try {
     const files = await FollowedFiles.from(config.files);
     const generation = await Generation.open(config, foundation);

@@ -200,7 +200,7 @@ export class Listener {
 
   /** In place of the answer that the request would have got. */
   #refuseThrough(response: ServerResponse, error: GatewayError): void {
-    const id = String(response.getHeader('X-Request-Id') ?? requestId(response.req.headers['x-request-id']));
+    const id = requestId(response.req.headers['x-request-id']);
     const body = JSON.stringify(toldBody(error, id));
     response.writeHead(error.status, {
       'Content-Type': JSON_TYPE,

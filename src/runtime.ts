@@ -2,7 +2,8 @@ import type { Config, RouteConfig } from './config/schema.ts';
 import type { GatewayError } from './errors.ts';
 import { DpopGuard, publicOrigins } from './guard/dpop.ts';
 import { Guard, type Principal } from './guard/guard.ts';
-import { type TrustedProxies, trustedProxies } from './limits/client-address.ts';
+import { trustedProxies } from './limits/client-address.ts';
+import { Senders } from './limits/sender.ts';
 import type { Endpoint } from './oauth/endpoint.ts';
 import type { AnsweredRequest } from './observe/access-log.ts';
 import type { Tunnels } from './proxy/tunnel.ts';
@@ -16,7 +17,7 @@ import type { TokenVerifier } from './tokens/verify.ts';
 
 /** All that a request meets on its way, made from one configuration and never changed. */
 export interface Runtime {
-  readonly trustedProxies: TrustedProxies;
+  readonly senders: Senders;
   readonly clientCertificates: ClientCertificates;
   readonly logAccess: (request: AnsweredRequest) => void;
   /** Told of each request that ended in an error, or would have if its route were not in report mode. */
@@ -35,7 +36,7 @@ export interface Runtime {
 /** What decides about a request for an upstream. `postern explain` has this much of a gateway and no more. */
 export type Decisions = Pick<
   Runtime,
-  'trustedProxies' | 'clientCertificates' | 'matcher' | 'guard' | 'onlooker' | 'upstreams'
+  'senders' | 'clientCertificates' | 'matcher' | 'guard' | 'onlooker' | 'upstreams'
 >;
 
 /** A request that came to no good end, and what was known of it by then. */
@@ -68,7 +69,7 @@ export function createDecisions(
   const { tls, trusted_proxies, client_certificate_header: header } = listen;
   const origins = publicOrigins(config);
   return {
-    trustedProxies: trustedProxies(trusted_proxies),
+    senders: new Senders(trustedProxies(trusted_proxies)),
     clientCertificates: new ClientCertificates({
       header: header?.toLowerCase(),
       handshakeVerifies: tls?.client_ca_file !== undefined,

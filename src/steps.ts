@@ -5,8 +5,9 @@ import { challenged } from './guard/challenge.ts';
 import { type Principal, refuseUnmet } from './guard/guard.ts';
 import type { GuardedRequest } from './guard/presented-token.ts';
 import { onlyReported } from './guard/report-mode.ts';
-import { type Sender, senderOf } from './limits/sender.ts';
+import type { Sender } from './limits/sender.ts';
 import type { Caller } from './oauth/endpoint.ts';
+import type { AnsweredRequest } from './observe/access-log.ts';
 import { requestId } from './observe/request-id.ts';
 import type { Exchange, Outcome } from './proxy/exchange.ts';
 import { forward } from './proxy/forward.ts';
@@ -43,31 +44,36 @@ export interface AppState {
 type AppContext = ParameterizedContext<AppState>;
 type Step = Middleware<AppState>;
 
-export function logAccess({ trustedProxies, logAccess, noteRefusal }: Runtime): Step {
+export function logAccess({ senders, logAccess, noteRefusal }: Runtime): Step {
   return async (ctx, next) => {
     const startedAt = performance.now();
     const { state, req, res } = ctx;
     state.isEndpoint = false;
-    state.sender = senderOf(req, trustedProxies);
+    state.sender = senders.of(req);
     const id = requestId(req.headers['x-request-id']);
+    // From here on it is the request's own: whoever answers reads the same one.
+    req.headers['x-request-id'] = id;
     const { address } = state.sender;
     state.caller = { requestId: id, address, certificate: undefined, client: undefined, subject: undefined };
-    ctx.set('X-Request-Id', id);
-    const closed = new Promise((resolve) => res.once('close', resolve));
     await next();
     if (state.error ?? state.wouldRefuse) noteRefusal(refused(ctx));
+    const log = () => logAccess(answered(ctx, performance.now() - startedAt));
     // A forwarded response is over by now; Koa writes all others after this.
-    void closed.then(() => logAccess({ ...answered(ctx), durationMs: performance.now() - startedAt }));
+    if (res.closed) log();
+    else res.once('close', log);
   };
 }
 
 /** nginx's number for a caller that left before it was answered; only logs ever see it. */
 export const CLIENT_CLOSED_REQUEST = 499;
 
-function answered({ state, method, res }: AppContext) {
-  const { caller, route, error, wouldRefuse, outcome } = state;
+function answered({ state, req, res }: AppContext, durationMs: number): AnsweredRequest {
+  const { caller, route } = state;
   const status = res.headersSent ? res.statusCode : CLIENT_CLOSED_REQUEST;
-  return { ...caller, method, route, path: triedPath(state), status, ...ending({ error, wouldRefuse, outcome }) };
+  const { requestId, address, client, subject } = caller;
+  const path = triedPath(state);
+  const known = { requestId, address, method: req.method, route, path, status, durationMs, client, subject };
+  return Object.assign(known, ending(state));
 }
 
 /** The path of a request, where its route is in report mode. */
@@ -100,6 +106,7 @@ export const answerErrors: Step = async (ctx, next) => {
     ctx.state.error = error;
     ctx.respond = true;
     ctx.status = error.status;
+    ctx.set('X-Request-Id', ctx.state.caller.requestId);
     ctx.set(error.headers);
     // Where a malformed request ends may be a matter of opinion: nothing behind it is read as another one.
     if (error.status === 400 && !ctx.state.isEndpoint) ctx.set('Connection', 'close');
@@ -113,8 +120,10 @@ function errorBody(error: GatewayError, { isEndpoint, caller }: AppState) {
   return isEndpoint ? toldBody(error) : toldBody(error, caller.requestId);
 }
 
-export const readHead: Step = (ctx, next) => {
-  Object.assign(ctx.state, readRequestHead(ctx.req));
+export const readHead: Step = ({ req, state }, next) => {
+  const { host, target } = readRequestHead(req);
+  state.host = host;
+  state.target = target;
   return next();
 };
 
@@ -126,13 +135,15 @@ export function readCertificate({ clientCertificates }: Runtime): Step {
 }
 
 export function answerEndpoint({ endpoints }: Runtime): Step {
-  return async (ctx, next) => {
-    const { path } = ctx.state.target;
+  return (ctx, next) => {
+    const { state } = ctx;
+    const { path } = state.target;
     const endpoint = endpoints.get(path);
     if (endpoint === undefined) return next();
-    ctx.state.route = path;
-    ctx.state.isEndpoint = true;
-    await endpoint(ctx, ctx.state.caller);
+    state.route = path;
+    state.isEndpoint = true;
+    ctx.set('X-Request-Id', state.caller.requestId);
+    return endpoint(ctx, state.caller);
   };
 }
 

@@ -3,7 +3,6 @@ import type { Duplex } from 'node:stream';
 import { GatewayError, toGatewayError } from './errors.ts';
 import { type Principal, refuseUnmet } from './guard/guard.ts';
 import { onlyReported } from './guard/report-mode.ts';
-import { senderOf } from './limits/sender.ts';
 import { refuse } from './listener.ts';
 import { requestId } from './observe/request-id.ts';
 import type { Outcome } from './proxy/exchange.ts';
@@ -44,7 +43,7 @@ class Upgrade {
     this.#report = { logAccess, noteRefusal };
     this.#request = request;
     this.#socket = socket;
-    this.#sender = senderOf(request, runtime.trustedProxies);
+    this.#sender = runtime.senders.of(request);
     this.#requestId = requestId(request.headers['x-request-id']);
     socket.on('error', () => socket.destroy());
   }

@@ -25,7 +25,7 @@ export async function rotateKeys(file: string, request: RotateRequest): Promise<
 async function withKeys<Result>(file: string, act: (source: KeySource) => Promise<Result>): Promise<Result> {
   const config = readConfig(file);
   refuseEmbedded(config);
-  const store = openStore(config.store);
+  const store = await openStore(config.store);
   try {
     return await act(openKeySource(config, store));
   } finally {

@@ -91,7 +91,9 @@ export const log = section({
     .enum(['json', 'pretty'], { error: 'expected json or pretty' })
     .default('json')
     .describe('`json`, one record per line, or `pretty`, for people.'),
-}).describe('Logs go to standard output. Passwords, tokens and queries are never in them.');
+}).describe(
+  'Logs go to standard output. Passwords, tokens and queries are never in them. Lines are written every ten milliseconds; a reader that takes nothing until 64 MiB wait loses those behind them.',
+);
 
 /** Other files of the same configuration, read before all sections, which may be in those. */
 export const include = oneOrMore(

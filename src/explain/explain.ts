@@ -6,7 +6,6 @@ import { meetsRules } from '../guard/claim-rules.ts';
 import { DEMANDS, type Demand, type Principal, refuseUnmet } from '../guard/guard.ts';
 import type { GuardedRequest } from '../guard/presented-token.ts';
 import { onlyReported } from '../guard/report-mode.ts';
-import { senderOf } from '../limits/sender.ts';
 import { describeCause } from '../observe/log.ts';
 import { requestId } from '../observe/request-id.ts';
 import type { Exchange } from '../proxy/exchange.ts';
@@ -98,9 +97,9 @@ class Walk {
 
   /** @throws GatewayError where the request would be refused. */
   async run(): Promise<Exclude<Explanation['outcome'], 'refused'>> {
-    const { trustedProxies, endpoints, matcher, upstreams } = this.#deciding;
+    const { senders, endpoints, matcher, upstreams } = this.#deciding;
     const request = this.#request;
-    const sender = senderOf(request, trustedProxies);
+    const sender = senders.of(request);
     const { host, target } = await this.#check(
       'head',
       () => readRequestHead(request),

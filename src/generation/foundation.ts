@@ -30,9 +30,9 @@ export interface Foundation {
   readonly parts: SharedParts;
 }
 
-export function layFoundation(config: Pick<Config, 'store'>, log: Log): Foundation {
+export async function layFoundation(config: Pick<Config, 'store'>, log: Log): Promise<Foundation> {
   const metrics = createMetrics();
-  const store = openStore(config.store, (state, cause) => {
+  const store = await openStore(config.store, (state, cause) => {
     log[state === 'up' ? 'info' : 'error']({ state, cause: cause && String(cause) }, 'store');
   });
   const revoked = new RevokedTokens(store, (error) => {

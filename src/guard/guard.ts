@@ -4,7 +4,7 @@ import type { VerifiedToken } from '../tokens/issuer.ts';
 import type { TokenVerifier } from '../tokens/verify.ts';
 import { challenged, unauthorized } from './challenge.ts';
 import { meetsRules } from './claim-rules.ts';
-import { isConfirmed } from './confirmation.ts';
+import { isConfirmed, type ProvenKeys } from './confirmation.ts';
 import type { DpopGuard } from './dpop.ts';
 import { type GuardedRequest, type PresentedToken, presentedToken } from './presented-token.ts';
 
@@ -34,19 +34,19 @@ export class Guard {
     if (presented === undefined) throw unauthorized();
     try {
       const verified = await this.#tokens.verify(presented.token, route);
-      await this.#confirm(verified, presented, request);
+      const jkt = presented.scheme === 'DPoP' ? await this.#dpop.provenKey(request, presented.token) : undefined;
+      refuseUnconfirmed(verified, { 'x5t#S256': request.certificateThumbprint, jkt });
       return { ...verified, scheme: presented.scheme };
     } catch (error) {
       throw error instanceof GatewayError ? challenged(error, presented.scheme, route) : error;
     }
   }
+}
 
-  /** @throws GatewayError `invalid_token` for a token that is bound to a key which this sender has not proven. */
-  async #confirm({ claims }: VerifiedToken, { scheme, token }: PresentedToken, request: GuardedRequest): Promise<void> {
-    const jkt = scheme === 'DPoP' ? await this.#dpop.provenKey(request, token) : undefined;
-    if (isConfirmed(claims.cnf, { 'x5t#S256': request.certificateThumbprint, jkt })) return;
-    throw new GatewayError('invalid_token', { cause: new Error('the token is bound to another sender') });
-  }
+/** @throws GatewayError `invalid_token` for a token that is bound to a key which this sender has not proven. */
+function refuseUnconfirmed({ claims }: VerifiedToken, proven: ProvenKeys): void {
+  if (isConfirmed(claims.cnf, proven)) return;
+  throw new GatewayError('invalid_token', { cause: new Error('the token is bound to another sender') });
 }
 
 /** What a route may demand of a principal. */

@@ -1,4 +1,5 @@
-import type { IncomingMessage } from 'node:http';
+import type { IncomingHttpHeaders, IncomingMessage } from 'node:http';
+import type { Socket } from 'node:net';
 import { believedChain, isTrusted, type TrustedProxies } from './client-address.ts';
 
 /** Where a request comes from, as far as those who passed it on can be believed. */
@@ -13,17 +14,38 @@ export interface Sender {
 }
 
 /** Believes X-Forwarded-For and X-Forwarded-Proto of peers that `listen.trusted_proxies` names, and of nobody else. */
-export function senderOf({ socket, headers }: IncomingMessage, trusted: TrustedProxies): Sender {
-  const chain = believedChain(socket.remoteAddress ?? '', joined(headers['x-forwarded-for']), trusted);
-  const isTrustedProxy = isTrusted(chain.at(-1) ?? '', trusted);
-  const proto = isTrustedProxy ? headers['x-forwarded-proto'] : undefined;
-  const encrypted = 'encrypted' in socket && socket.encrypted === true;
-  return {
-    address: chain[0] ?? '',
-    forwardedFor: chain.join(', '),
-    scheme: encrypted || proto === 'https' ? 'https' : 'http',
-    isTrustedProxy,
-  };
+export class Senders {
+  readonly #trusted: TrustedProxies;
+  readonly #peers = new WeakMap<Socket, Sender>();
+
+  constructor(trusted: TrustedProxies) {
+    this.#trusted = trusted;
+  }
+
+  of({ socket, headers }: IncomingMessage): Sender {
+    const peer = this.#peers.get(socket) ?? this.#meet(socket);
+    return peer.isTrustedProxy ? this.#behind(peer, headers) : peer;
+  }
+
+  /** What holds for all requests of a connection. */
+  #meet(socket: Socket): Sender {
+    const [address = ''] = believedChain(socket.remoteAddress ?? '', undefined, this.#trusted);
+    const isEncrypted = 'encrypted' in socket && socket.encrypted === true;
+    const isTrustedProxy = isTrusted(address, this.#trusted);
+    const peer: Sender = { address, forwardedFor: address, scheme: isEncrypted ? 'https' : 'http', isTrustedProxy };
+    this.#peers.set(socket, peer);
+    return peer;
+  }
+
+  #behind(proxy: Sender, headers: IncomingHttpHeaders): Sender {
+    const chain = believedChain(proxy.address, joined(headers['x-forwarded-for']), this.#trusted);
+    return {
+      address: chain[0] ?? '',
+      forwardedFor: chain.join(', '),
+      scheme: headers['x-forwarded-proto'] === 'https' ? 'https' : proxy.scheme,
+      isTrustedProxy: true,
+    };
+  }
 }
 
 function joined(header: string | string[] | undefined): string | undefined {

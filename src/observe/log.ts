@@ -1,17 +1,19 @@
+import { createRequire } from 'node:module';
 import { type DestinationStream, type Logger, pino } from 'pino';
-import { PinoPretty as prettyStream } from 'pino-pretty';
 import type { LogConfig } from '../config/schema.ts';
+import { StdoutLines } from './stdout-lines.ts';
 
 export type Log = Logger;
 
-/** One JSON record a line on stdout, or coloured text for people. Written asynchronously, so that a slow reader does not stop the gateway. */
+/** One JSON record a line on stdout, or coloured text for people. */
 export function createLog(config: LogConfig, destination: DestinationStream = stdout(config)): Log {
   return pino(
     {
       level: config.level,
       base: null,
       timestamp: pino.stdTimeFunctions.isoTime,
-      formatters: { level: (label) => ({ level: label }), log: visible },
+      formatters: { level: (label) => ({ level: label }) },
+      hooks: { streamWrite: visible },
     },
     destination,
   );
@@ -21,16 +23,23 @@ export function createLog(config: LogConfig, destination: DestinationStream = st
  * JSON escapes the control characters of ASCII. Those of Unicode it writes as they are: some end a line, some a terminal
  * obeys, and some turn the direction of what it shows. What callers sent may have any of them.
  */
-function visible(record: Record<string, unknown>): Record<string, unknown> {
-  const values = Object.entries(record).map(([name, value]) => [
-    name,
-    typeof value === 'string' ? value.replace(/[\x7f-\x9f\p{Cf}\p{Zl}\p{Zp}]/gu, '\ufffd') : value,
-  ]);
-  return Object.fromEntries(values);
+function visible(line: string): string {
+  return line.replace(/[\x7f-\x9f\p{Cf}\p{Zl}\p{Zp}]/gu, '\ufffd');
 }
 
+/** There is one stdout, however many logs write to it. */
+let lines: StdoutLines | undefined;
+
 function stdout({ format }: LogConfig): DestinationStream {
-  return format === 'pretty' ? prettyStream({ destination: 1 }) : pino.destination({ dest: 1, sync: false });
+  if (format === 'pretty') return prettyStdout();
+  lines ??= new StdoutLines();
+  return lines;
+}
+
+/** Loaded for people only: it is large. */
+function prettyStdout(): DestinationStream {
+  const { PinoPretty }: typeof import('pino-pretty') = createRequire(import.meta.url)('pino-pretty');
+  return PinoPretty({ destination: 1 });
 }
 
 /** An error and what caused it, a line: class, code and message, without stacks. What is no error may hold anything, and is left out. */

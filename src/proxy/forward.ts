@@ -1,9 +1,10 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import { type Dispatcher, errors } from 'undici';
+import type { Dispatcher } from 'undici';
 import { GatewayError, unavailable } from '../errors.ts';
 import type { Exchange, Outcome } from './exchange.ts';
 import { requestHeaders, responseHeaders } from './headers.ts';
 import { discardRest, RequestBody } from './request-body.ts';
+import { errors } from './undici.ts';
 import type { UpstreamTarget } from './upstreams.ts';
 
 /**
@@ -48,7 +49,6 @@ function bodyLength({ headers }: IncomingMessage): number | undefined {
 
 const CLIENT_GONE: Outcome = { outcome: 'client_gone' };
 const COMPLETE: Outcome = { outcome: 'complete' };
-const NOTHING = Buffer.alloc(0);
 
 /** One exchange in flight: undici's handler on one side, the client's response on the other. */
 class Forwarding implements Dispatcher.DispatchHandler {
@@ -114,11 +114,12 @@ class Forwarding implements Dispatcher.DispatchHandler {
   onResponseStart(controller: Dispatcher.DispatchController, status: number, _headers: unknown, reason?: string): void {
     if (status === 101) throw new GatewayError('bad_gateway', { cause: new Error('101 to a request for no upgrade') });
     if (status < 200) return;
-    const headers = responseHeaders((controller.rawHeaders ?? []) as Buffer[], this.#exchange.upstream.headers);
+    const { requestId, upstream } = this.#exchange;
+    const headers = responseHeaders((controller.rawHeaders ?? []) as Buffer[], upstream.headers, requestId);
     // Node's types know flat arrays only of single values; Node writes an array's values one by one.
     this.#response.writeHead(status, printable(reason), headers as string[]);
     // Sends the head, with what follows in this turn of the event loop. (flushHeaders would write it as UTF-8.)
-    this.#response.write(NOTHING);
+    this.#response.write('', 'latin1');
     // undici misses the body where their Content-Length tells of one, as RFC 9110 §8.6 allows; there is none to wait for.
     if (status === 204 || status === 304) this.onResponseEnd();
   }
@@ -135,7 +136,8 @@ class Forwarding implements Dispatcher.DispatchHandler {
   onResponseEnd(): void {
     this.#answered = true;
     this.#response.end();
-    this.#awaitClient();
+    // A short answer is on its way by now, and costs no timer.
+    if (this.#request.socket.writableLength > 0) this.#awaitClient();
   }
 
   onResponseError(_controller: unknown, error: Error): void {

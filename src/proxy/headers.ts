@@ -1,4 +1,4 @@
-import { randomUUID } from 'node:crypto';
+import { randomBytes } from 'node:crypto';
 import type { IncomingMessage } from 'node:http';
 import { cookieSpelling } from '../config/cookie-spelling.ts';
 import { headerSpelling } from '../config/header-spelling.ts';
@@ -154,8 +154,17 @@ function wellFormedTraceparent(sent: string | string[] | undefined): string | un
 
 /** Sampled, so that an upstream that follows its caller's decision records no less than without us. */
 function newTraceparent(): string {
-  const traceId = randomUUID().replaceAll('-', '');
-  return `00-${traceId}-${randomUUID().replaceAll('-', '').slice(16)}-01`;
+  return `00-${randomHex(32)}-${randomHex(16)}-01`;
+}
+
+/** Random digits in store: asking OpenSSL for a few costs as much as for many. */
+let digits = '';
+
+function randomHex(length: number): string {
+  if (digits.length < length) digits = randomBytes(8192).toString('hex');
+  const taken = digits.slice(0, length);
+  digits = digits.slice(length);
+  return taken;
 }
 
 function pushIdentity(headers: string[], policy: HeaderPolicy, { claims = {}, carried }: Exchange): void {
@@ -185,13 +194,15 @@ function pushCookies(headers: string[], { headers: sent }: IncomingMessage, poli
  *
  * @param raw names and values in turn
  * @param policy of the upstream, whose own cookies the client is not told
+ * @param requestId what the client is to know its request by
  */
 export function responseHeaders(
   raw: readonly (Buffer | string)[],
   { ownCookies }: Pick<HeaderPolicy, 'ownCookies'>,
+  requestId: string,
 ): (string | string[])[] {
-  const headers: (string | string[])[] = [];
-  const keys: string[] = [];
+  const headers: (string | string[])[] = ['X-Request-Id', requestId];
+  const keys = ['x-request-id'];
   const named = namedByConnection(connectionOf(raw));
   for (let index = 0; index < raw.length; index += 2) {
     const name = latin1(raw[index]);

@@ -199,7 +199,8 @@ class Tunnel {
     response.shouldKeepAlive = false;
     response.assignSocket(this.#socket);
     this.#socket.on('drain', () => response.emit('drain'));
-    const headers = responseHeaders(answer.rawHeaders, this.#exchange.upstream.headers);
+    const { requestId, upstream } = this.#exchange;
+    const headers = responseHeaders(answer.rawHeaders, upstream.headers, requestId);
     response.writeHead(answer.statusCode ?? 502, headers as string[]);
     const timeoutMs = this.#exchange.upstream.config.idle_timeout;
     answer.setTimeout(timeoutMs, () => answer.destroy(new Error(`nothing moved for ${timeoutMs} ms`)));
@@ -218,8 +219,8 @@ class Tunnel {
 
 /** The headers of the 101: no length or coding, for what follows is no body (RFC 9110 §8.6, RFC 9112 §6.1). */
 function switchingHeaders({ rawHeaders }: IncomingMessage, { requestId, upstream }: Exchange): IncomingHttpHeaders {
-  const headers: IncomingHttpHeaders = { connection: 'Upgrade', upgrade: 'websocket', 'x-request-id': requestId };
-  const passed = responseHeaders(rawHeaders, upstream.headers);
+  const headers: IncomingHttpHeaders = { connection: 'Upgrade', upgrade: 'websocket' };
+  const passed = responseHeaders(rawHeaders, upstream.headers, requestId);
   for (let index = 0; index < passed.length; index += 2) {
     const name = passed[index] as string;
     if (name.toLowerCase() !== 'content-length') headers[name] = passed[index + 1];

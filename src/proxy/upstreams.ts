@@ -1,9 +1,10 @@
-import { buildConnector, Pool } from 'undici';
+import type * as undici from 'undici';
 import { attempt, type Finding } from '../config/finding.ts';
 import type { Config, UpstreamConfig } from '../config/schema.ts';
 import { unavailable } from '../errors.ts';
 import { reach } from '../reach.ts';
 import { type HeaderPolicy, headerPolicy } from './headers.ts';
+import { buildConnector, Pool } from './undici.ts';
 
 /** Connections to one target, and so requests that it has at once; more are told to come again. */
 const MOST_CONNECTIONS = 4096;
@@ -76,7 +77,7 @@ export class Upstream {
 /** One server of an upstream, and the connections to it. */
 export class UpstreamTarget {
   readonly url: URL;
-  readonly pool: Pool;
+  readonly pool: undici.Pool;
   #inFlight = 0;
 
   constructor(url: URL, config: UpstreamConfig) {
@@ -115,7 +116,7 @@ export async function probeTargets({ targets, connect_timeout }: UpstreamConfig)
  * TLS names the target (SNI) and checks its certificate for that name. undici would take the request's Host for it, and
  * with `host: preserve` that is what a client chose.
  */
-function connector(timeoutMs: number): buildConnector.connector {
+function connector(timeoutMs: number): undici.buildConnector.connector {
   const connect = buildConnector({ timeout: timeoutMs });
   return ({ servername: _, ...options }, callback) => connect(options, callback);
 }

@@ -23,7 +23,7 @@ export interface TokenIssuer {
    *
    * @throws errors.JOSEError when there is none; GatewayError `temporarily_unavailable` when the keys cannot be had.
    */
-  keyFor(header: JWSHeaderParameters): Promise<CryptoKey>;
+  keyFor(header: JWSHeaderParameters): CryptoKey | Promise<CryptoKey>;
   /** What a token says whose signature and registered claims are good. @throws errors.JOSEError when it says it wrongly. */
   read(claims: JWTPayload, header: JWSHeaderParameters): VerifiedToken;
 }

@@ -2,7 +2,7 @@ import { type CryptoKey, errors, type JWSHeaderParameters, type JWTPayload, type
 import { SELF } from '../config/route-section.ts';
 import type { TokensConfig } from '../config/schema.ts';
 import { CLOCK_TOLERANCE_SECONDS, type TokenIssuer, textClaim, type VerifiedToken } from './issuer.ts';
-import type { Algorithm } from './key-set.ts';
+import type { Algorithm, KeySet } from './key-set.ts';
 import type { SigningKeys } from './signing-keys.ts';
 
 const ALGORITHMS: Algorithm[] = ['RS256', 'PS256', 'ES256', 'EdDSA'];
@@ -32,11 +32,9 @@ export class OwnIssuer implements TokenIssuer {
   }
 
   /** The one key that the token names, and only with that key's own algorithm (RFC 8725 §3.1). */
-  async keyFor({ kid, alg }: JWSHeaderParameters): Promise<CryptoKey> {
-    const { byId } = this.#keys.loaded ?? (await this.#keys.load());
-    const key = kid === undefined ? undefined : byId.get(kid);
-    if (key === undefined || key.algorithm !== alg) throw new errors.JWKSNoMatchingKey();
-    return key.publicKey;
+  keyFor(header: JWSHeaderParameters): CryptoKey | Promise<CryptoKey> {
+    const { loaded } = this.#keys;
+    return loaded ? namedKey(loaded, header) : this.#keys.load().then((keys) => namedKey(keys, header));
   }
 
   read(claims: JWTPayload): VerifiedToken {
@@ -51,6 +49,12 @@ export class OwnIssuer implements TokenIssuer {
       claims: { ...claims, sub: subject },
     };
   }
+}
+
+function namedKey({ byId }: KeySet, { kid, alg }: JWSHeaderParameters): CryptoKey {
+  const key = kid === undefined ? undefined : byId.get(kid);
+  if (key === undefined || key.algorithm !== alg) throw new errors.JWKSNoMatchingKey();
+  return key.publicKey;
 }
 
 /** Ours may have `sub: { value: … }` instead of the text of RFC 7519 §4.1.2: see `tokens.claims`. */

@@ -1,5 +1,4 @@
 import { type CryptoKey, decodeJwt, errors, type JWSHeaderParameters, type JWTPayload, jwtVerify } from 'jose';
-import { LRUCache } from 'lru-cache';
 import { SELF } from '../config/route-section.ts';
 import type { Config, RouteConfig } from '../config/schema.ts';
 import { GatewayError } from '../errors.ts';
@@ -8,6 +7,7 @@ import { CLOCK_TOLERANCE_SECONDS, type TokenIssuer, type VerifiedToken } from '.
 import { OwnIssuer, type OwnKeys } from './own-issuer.ts';
 import type { RevokedTokens } from './revoked-tokens.ts';
 import type { SigningKeys } from './signing-keys.ts';
+import { TokenMemory } from './token-memory.ts';
 import { TrustedIssuer } from './trusted-issuer.ts';
 
 /** Whose tokens are taken, and what they have to be for: the issuer's own audience by default. */
@@ -23,8 +23,6 @@ interface Remembered {
   readonly expiresAtMs: number;
 }
 
-const REMEMBERED_TOKENS = 20_000;
-const REMEMBERED_CHARACTERS = 32 * 1024 ** 2;
 /** The last moment that a Date can be. */
 const LAST_TIME_MS = 8.64e15;
 
@@ -36,11 +34,7 @@ const LAST_TIME_MS = 8.64e15;
 export class TokenVerifier {
   readonly #issuers: ReadonlyMap<string, TokenIssuer>;
   readonly #revoked: Pick<RevokedTokens, 'refuse'>;
-  readonly #remembered = new LRUCache<string, Remembered>({
-    max: REMEMBERED_TOKENS,
-    maxSize: REMEMBERED_CHARACTERS,
-    sizeCalculation: (_, token) => token.length,
-  });
+  readonly #remembered = new TokenMemory<Remembered>();
 
   /** @param issuers by the `iss` of their tokens. */
   constructor(issuers: ReadonlyMap<string, TokenIssuer>, revoked: Pick<RevokedTokens, 'refuse'>) {
@@ -55,7 +49,7 @@ export class TokenVerifier {
       const issuer = remembered?.issuer ?? this.#issuerOf(token);
       if (!taken.issuers.includes(issuer.name)) throw new errors.JWTInvalid('tokens of this issuer are not taken here');
       const verified = remembered && (await stillGood(remembered)) ? remembered : await this.#verifyAnew(token, issuer);
-      if (![verified.token.claims.aud].flat().includes(taken.audience ?? issuer.audience)) {
+      if (!isFor(verified.token.claims, taken.audience ?? issuer.audience)) {
         throw new errors.JWTInvalid('tokens for this audience are not taken here');
       }
       if (issuer.name === SELF) this.#revoked.refuse(verified.token.claims);
@@ -108,7 +102,15 @@ function readExpiry({ exp = 0 }: JWTPayload): number {
 /** What keeps the key from being found is told by verifying anew, which looks for it again. */
 async function stillGood({ issuer, header, key, expiresAtMs }: Remembered): Promise<boolean> {
   if (Date.now() >= expiresAtMs) return false;
-  return (await issuer.keyFor(header).catch(() => undefined)) === key;
+  try {
+    return (await issuer.keyFor(header)) === key;
+  } catch {
+    return false;
+  }
+}
+
+function isFor({ aud }: JWTPayload, audience: string): boolean {
+  return Array.isArray(aud) ? aud.includes(audience) : aud === audience;
 }
 
 /** @param onFailure told the issuer and why, each time that an issuer's keys could not be fetched. */

@@ -49,6 +49,19 @@ describe('SIGTERM', () => {
     assert.ok(performance.now() - startedAt < 2500);
     await assert.rejects(request);
   });
+
+  test('ends the process at once when it is sent again, and no log line is lost', async (context) => {
+    const upstream = await startUpstream(context, (_, response) => void response.writeHead(200).write('endless'));
+    const gateway = await serve(context, {
+      upstreams: { api: { targets: [upstream.url] } },
+      routes: [{ path: '/endless', public: true, upstream: 'api' }],
+    });
+    await fetch(`${gateway.url}/endless`);
+    gateway.process.kill('SIGTERM');
+    gateway.process.kill('SIGINT');
+    assert.deepEqual(await once(gateway.process, 'close'), [1, null]);
+    assert.equal(JSON.parse(gateway.lines.at(-1) ?? '').msg, 'draining');
+  });
 });
 
 test('a log line is JSON, names its request, and holds no secret', async (context) => {

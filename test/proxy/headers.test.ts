@@ -219,10 +219,11 @@ test('response headers lose what is hop by hop, and keep their bytes and repetit
     responseHeaders(
       raw.map((text) => Buffer.from(text, 'latin1')),
       policy,
+      'r-1',
     ),
-    expected,
+    ['X-Request-Id', 'r-1', ...expected],
   );
-  assert.deepEqual(responseHeaders(raw, policy), expected);
+  assert.deepEqual(responseHeaders(raw, policy, 'r-1').slice(2), expected);
 });
 
 describe('a cookie that carries the session of a login', () => {
@@ -273,7 +274,8 @@ describe('a cookie that carries the session of a login', () => {
   ];
   for (const [cookie, passes] of SET) {
     test(`${passes ? 'leaves' : 'keeps from the client'} Set-Cookie: ${cookie}`, () => {
-      assert.deepEqual(responseHeaders(['Set-Cookie', cookie], policyOf(config)), passes ? ['Set-Cookie', cookie] : []);
+      const [, , ...passed] = responseHeaders(['Set-Cookie', cookie], policyOf(config), 'r-1');
+      assert.deepEqual(passed, passes ? ['Set-Cookie', cookie] : []);
     });
   }
 

@@ -1,5 +1,6 @@
+import { createRequire } from 'node:module';
 import { extname } from 'node:path';
-import { Piscina } from 'piscina';
+import type { Piscina } from 'piscina';
 import type { LoginLimitsConfig } from '../../config/schema.ts';
 import { unavailable } from '../../errors.ts';
 import { MAX_PASSWORD_BYTES } from '../credentials.ts';
@@ -14,6 +15,8 @@ export type HashMaker = Pick<HashPool, 'verify' | 'hash'>;
 /** TypeScript when this file is run from source, JavaScript when it is built: the compiler does not rewrite URLs. */
 const WORKER = new URL(`./hash-worker${extname(import.meta.url)}`, import.meta.url).href;
 const IDLE_TIMEOUT_MS = 30_000;
+/** For what is loaded with the first check, and not before the gateway starts. */
+const require = createRequire(import.meta.url);
 const OVERLONG_PASSWORD = 'a password that is too long';
 
 /**
@@ -96,6 +99,7 @@ export class HashPool {
   }
 
   #start(): Piscina<HashWork, boolean | string> {
+    const { Piscina }: typeof import('piscina') = require('piscina');
     const threads = new Piscina<HashWork, boolean | string>({
       filename: WORKER,
       minThreads: 1,
