@@ -1,8 +1,7 @@
 import { type ChildProcessWithoutNullStreams, spawn } from 'node:child_process';
 import { join } from 'node:path';
-import type { TestContext } from 'node:test';
 import { CLI } from './cli.ts';
-import { type Settings, writeConfiguration } from './gateway.ts';
+import { type Lifetime, type Settings, writeConfiguration } from './gateway.ts';
 
 export interface ServedGateway {
   readonly url: string;
@@ -13,10 +12,10 @@ export interface ServedGateway {
 }
 
 /** `postern serve`, in a process of its own, once it says that it listens. */
-export async function serve(context: TestContext, settings: Settings): Promise<ServedGateway> {
+export async function serve(lifetime: Lifetime, settings: Settings): Promise<ServedGateway> {
   const directory = writeConfiguration({ listen: { shutdown_grace: '25s' }, ...settings });
   const child = spawn(process.execPath, [CLI, 'serve', join(directory, 'gateway.yaml')]);
-  context.after(() => child.kill('SIGKILL'));
+  lifetime.after(() => child.kill('SIGKILL'));
   const lines: string[] = [];
   let rest = '';
   const listening = new Promise<Record<string, string>>((resolve, reject) => {
