@@ -166,6 +166,7 @@ export class Gateway {
       onRefused: ({ error, ...refusal }) => {
         logAccess({ ...refusal, status: error.status, error: error.code, cause: error.cause });
       },
+      onDropped: () => metrics.droppedConnections.inc(),
     });
     resources.certificates.watch((context) => this.#listener.useCertificates(context));
     const routes = [

@@ -33,6 +33,8 @@ export interface ListenerParts {
   readonly onRequest: RequestListener;
   readonly onUpgrade: UpgradeListener;
   readonly onRefused: (refusal: Refusal) => void;
+  /** A connection was closed unheard, because there were `max_connections` already. */
+  readonly onDropped: () => void;
 }
 
 /** What has been asked on a connection. */
@@ -66,7 +68,7 @@ export class Listener {
   readonly #connections = new WeakMap<Duplex, Connection>();
   #draining = false;
 
-  constructor(config: ListenConfig, { tls, onRequest, onUpgrade, onRefused }: ListenerParts) {
+  constructor(config: ListenConfig, { tls, onRequest, onUpgrade, onRefused, onDropped }: ListenerParts) {
     this.#onRequest = onRequest;
     this.#onRefused = onRefused;
     const limits = {
@@ -83,6 +85,8 @@ export class Listener {
     this.#server = tls ? createTlsServer(limits, tls) : createServer(limits);
     // max_header_size is the bound. Node's own, on their number, drops those behind it unseen: a Content-Length, a second Host.
     this.#server.maxHeadersCount = 0;
+    this.#server.maxConnections = config.max_connections;
+    this.#server.on('drop', onDropped);
     const take: RequestListener = (request, response) => this.#take(request, response);
     this.#server.on('request', take).on('checkExpectation', take);
     this.#server.on('upgrade', (request, socket, head) => {

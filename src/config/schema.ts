@@ -53,6 +53,7 @@ export const listen = section({
   tls: section({ certificate_file: text, private_key_file: text, client_ca_file: optional(text) }).optional(),
   client_certificate_header: optional(headerName),
   client_certificate_ca_file: optional(text),
+  max_connections: count(1, 1_000_000).default(10_000),
   max_header_size: size
     .refine((bytes) => bytes >= 1024 && bytes <= 1024 ** 2, 'expected a size from 1kb to 1mb')
     .prefault('16kb'),

@@ -61,6 +61,11 @@ export function createMetrics() {
       labelNames: ['client', 'grant'],
       registers,
     }),
+    droppedConnections: new Counter({
+      name: 'postern_connections_dropped_total',
+      help: 'Connections that were closed unheard, because there were listen.max_connections already.',
+      registers,
+    }),
     storeUp: new Gauge({
       name: 'postern_store_up',
       help: '1 if the store answered when this was read, else 0.',
