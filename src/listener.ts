@@ -10,12 +10,19 @@ import { Server as TlsServer } from 'node:https';
 import { type AddressInfo, Server as NetServer, type Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import type { SecureContextOptions } from 'node:tls';
+import { isDeepStrictEqual } from 'node:util';
 import type { ListenConfig } from './config/schema.ts';
 import { type ErrorCode, GatewayError, toldBody } from './errors.ts';
 import { requestId } from './observe/request-id.ts';
 import { createTlsServer, type TlsOptions } from './tls/server.ts';
 
 export type UpgradeListener = (request: IncomingMessage, socket: Duplex, head: Buffer) => void;
+
+/** The limits of `listen`. */
+export type ListenLimits = Pick<
+  ListenConfig,
+  'max_connections' | 'max_header_size' | 'header_timeout' | 'request_timeout' | 'keep_alive_timeout'
+>;
 
 /** A request that ended before anybody else saw it. */
 export interface Refusal {
@@ -66,16 +73,15 @@ export class Listener {
   readonly #onRefused: ListenerParts['onRefused'];
   readonly #active = new Set<ServerResponse>();
   readonly #connections = new WeakMap<Duplex, Connection>();
+  #context: SecureContextOptions | undefined;
   #draining = false;
 
-  constructor(config: ListenConfig, { tls, onRequest, onUpgrade, onRefused, onDropped }: ListenerParts) {
+  constructor(config: ListenLimits, { tls, onRequest, onUpgrade, onRefused, onDropped }: ListenerParts) {
     this.#onRequest = onRequest;
     this.#onRefused = onRefused;
+    this.#context = tls?.context;
     const limits = {
-      maxHeaderSize: config.max_header_size,
-      headersTimeout: Math.min(config.header_timeout, config.request_timeout),
-      requestTimeout: config.request_timeout,
-      keepAliveTimeout: config.keep_alive_timeout,
+      ...limitsOf(config),
       connectionsCheckingInterval: Math.min(1000, config.header_timeout),
       insecureHTTPParser: false,
       // A request without one is refused like any other, with a body, a log line and an id.
@@ -85,8 +91,8 @@ export class Listener {
     this.#server = tls ? createTlsServer(limits, tls) : createServer(limits);
     // max_header_size is the bound. Node's own, on their number, drops those behind it unseen: a Content-Length, a second Host.
     this.#server.maxHeadersCount = 0;
-    this.#server.maxConnections = config.max_connections;
     this.#server.on('drop', onDropped);
+    this.use(config, tls);
     const take: RequestListener = (request, response) => this.#take(request, response);
     this.#server.on('request', take).on('checkExpectation', take);
     this.#server.on('upgrade', (request, socket, head) => {
@@ -108,8 +114,13 @@ export class Listener {
   }
 
   /** For the connections from now on; those that are open go on. */
-  useCertificates(context: SecureContextOptions): void {
-    if (this.#server instanceof TlsServer) this.#server.setSecureContext(context);
+  use(config: ListenLimits, tls: TlsOptions | undefined): void {
+    // Node reads them from the server, for each connection or each time that it looks for slow ones.
+    Object.assign(this.#server, limitsOf(config), tls && { requestCert: tls.requestCert });
+    // A new context forgets the TLS sessions that clients could have resumed.
+    if (!(this.#server instanceof TlsServer) || !tls || isDeepStrictEqual(tls.context, this.#context)) return;
+    this.#context = tls.context;
+    this.#server.setSecureContext(tls.context);
   }
 
   /** @throws NodeJS.ErrnoException such as EADDRINUSE. */
@@ -219,6 +230,16 @@ export class Listener {
     });
     return connections > 0 && Date.now() < drainingSince + LINGER_MS;
   }
+}
+
+function limitsOf(config: ListenLimits) {
+  return {
+    maxConnections: config.max_connections,
+    maxHeaderSize: config.max_header_size,
+    headersTimeout: Math.min(config.header_timeout, config.request_timeout),
+    requestTimeout: config.request_timeout,
+    keepAliveTimeout: config.keep_alive_timeout,
+  };
 }
 
 function refusalOf(socket: Socket, request: IncomingMessage | undefined): Omit<Refusal, 'error'> {

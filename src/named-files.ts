@@ -4,7 +4,7 @@ import { ConfigError, type Problem, type Warning, warning } from './config/probl
 import { readText, Unreadable } from './config/read-text.ts';
 import type { Position, UserStoreConfig } from './config/schema.ts';
 import { withCause } from './errors.ts';
-import { checkCertificateFiles } from './tls/certificate-files.ts';
+import { readCertificates } from './tls/certificate-files.ts';
 import { lookAtKeys } from './tokens/keys-directory.ts';
 import { readUsers } from './users/file.ts';
 import { HashPool } from './users/password-hash/hash-pool.ts';
@@ -28,7 +28,7 @@ export const checkNamedFiles: readonly Check[] = [
   function* ({ listen }, locate, { directory }) {
     if (!listen) return;
     const key = listen.tls ? 'tls' : 'client_certificate_ca_file';
-    yield* attempt(locate(['listen', key], 'key'), () => checkCertificateFiles(listen, directory));
+    yield* attempt(locate(['listen', key], 'key'), () => readCertificates(listen, directory));
   },
 ];
 

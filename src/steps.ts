@@ -1,8 +1,10 @@
 import type { IncomingMessage } from 'node:http';
 import type { Middleware, ParameterizedContext } from 'koa';
 import { type GatewayError, toGatewayError, toldBody } from './errors.ts';
+import { challenged } from './guard/challenge.ts';
 import { type Principal, refuseUnmet } from './guard/guard.ts';
 import type { GuardedRequest } from './guard/presented-token.ts';
+import { onlyReported } from './guard/report-mode.ts';
 import { type Sender, senderOf } from './limits/sender.ts';
 import type { Caller } from './oauth/endpoint.ts';
 import { requestId } from './observe/request-id.ts';
@@ -14,7 +16,8 @@ import type { Match } from './routing/matcher.ts';
 import { readRequestHead } from './routing/request-head.ts';
 import { upstreamPath } from './routing/rewrite.ts';
 import type { Target } from './routing/target.ts';
-import type { Runtime } from './runtime.ts';
+import type { RefusedRequest, Runtime } from './runtime.ts';
+import type { CarriedSessions } from './tokens/carried-sessions.ts';
 
 /** What the steps find out, one after the other. */
 export interface AppState {
@@ -29,6 +32,8 @@ export interface AppState {
   isEndpoint: boolean;
   match: Match;
   principal: Principal | undefined;
+  /** What the caller would have been told, on a route that only reports it. */
+  wouldRefuse: GatewayError | undefined;
   /** What the caller was told, if it was an error. */
   error: GatewayError | undefined;
   /** How forwarding ended, where there was any. */
@@ -38,7 +43,7 @@ export interface AppState {
 type AppContext = ParameterizedContext<AppState>;
 type Step = Middleware<AppState>;
 
-export function logAccess({ trustedProxies, logAccess }: Runtime): Step {
+export function logAccess({ trustedProxies, logAccess, noteRefusal }: Runtime): Step {
   return async (ctx, next) => {
     const startedAt = performance.now();
     const { state, req, res } = ctx;
@@ -50,6 +55,7 @@ export function logAccess({ trustedProxies, logAccess }: Runtime): Step {
     ctx.set('X-Request-Id', id);
     const closed = new Promise((resolve) => res.once('close', resolve));
     await next();
+    if (state.error ?? state.wouldRefuse) noteRefusal(refused(ctx));
     // A forwarded response is over by now; Koa writes all others after this.
     void closed.then(() => logAccess({ ...answered(ctx), durationMs: performance.now() - startedAt }));
   };
@@ -59,15 +65,24 @@ export function logAccess({ trustedProxies, logAccess }: Runtime): Step {
 export const CLIENT_CLOSED_REQUEST = 499;
 
 function answered({ state, method, res }: AppContext) {
-  const { caller, route, error, outcome } = state;
+  const { caller, route, error, wouldRefuse, outcome } = state;
   const status = res.headersSent ? res.statusCode : CLIENT_CLOSED_REQUEST;
-  return { ...caller, method, route, status, ...ending(error, outcome) };
+  return { ...caller, method, route, status, ...ending({ error, wouldRefuse, outcome }) };
 }
 
+/** The steps that were not come to have found out nothing. */
+function refused({ state, method }: AppContext): RefusedRequest {
+  const { caller, host, target, match, principal, error, wouldRefuse }: RefusedState = state;
+  const { requestId } = caller;
+  return { requestId, method, host, path: target?.path, route: match?.route, principal, error, wouldRefuse };
+}
+
+type RefusedState = Partial<AppState> & Pick<AppState, 'caller'>;
+
 /** How a request ended, as the access log has it. */
-export function ending(error: GatewayError | undefined, outcome: Outcome | undefined) {
-  const cause = outcome?.outcome === 'cut_short' ? outcome.cause : error?.cause;
-  return { error: error?.code, outcome: outcome?.outcome, cause };
+export function ending({ error, wouldRefuse, outcome }: Pick<AppState, 'error' | 'wouldRefuse' | 'outcome'>) {
+  const cause = outcome?.outcome === 'cut_short' ? outcome.cause : (error ?? wouldRefuse)?.cause;
+  return { error: error?.code, wouldRefuse: wouldRefuse?.code, outcome: outcome?.outcome, cause };
 }
 
 export const answerErrors: Step = async (ctx, next) => {
@@ -130,12 +145,16 @@ export function authorize({ guard }: Runtime): Step {
     const { state, req } = ctx;
     const { route } = state.match;
     if (route.public) return next();
-    const principal = await guard.authenticate(guardedRequest(req, state.target, state.caller), route);
-    state.principal = principal;
-    // Known from here on, so that the log has them for a refusal too.
-    state.caller.client = principal.clientId;
-    state.caller.subject = principal.subject;
-    refuseUnmet(principal, route);
+    try {
+      const principal = await guard.authenticate(guardedRequest(req, state.target, state.caller), route);
+      state.principal = principal;
+      // Known from here on, so that the log has them for a refusal too.
+      state.caller.client = principal.clientId;
+      state.caller.subject = principal.subject;
+      refuseUnmet(principal, route);
+    } catch (thrown) {
+      state.wouldRefuse = onlyReported(thrown, route);
+    }
     return next();
   };
 }
@@ -151,11 +170,31 @@ export function guardedRequest(request: IncomingMessage, target: Target, { certi
   };
 }
 
-export function forwardUpstream({ upstreams }: Runtime): Step {
+export function forwardUpstream({ upstreams, carried }: Runtime): Step {
   return async (ctx) => {
     ctx.respond = false;
-    ctx.state.outcome = await forward(ctx.req, ctx.res, exchangeFor(ctx.state, upstreams));
+    const exchange = await withCarried(exchangeFor(ctx.state, upstreams), ctx.state, carried);
+    ctx.state.outcome = await forward(ctx.req, ctx.res, exchange);
   };
+}
+
+/**
+ * The exchange with the session that the principal's login has opened, where the upstream gets it.
+ *
+ * @throws GatewayError `invalid_token` with its challenge, `temporarily_unavailable`: as `CarriedSessions.ofToken` does
+ */
+export async function withCarried(
+  exchange: Exchange,
+  { principal, match }: Pick<AppState, 'principal' | 'match'>,
+  carried: CarriedSessions,
+): Promise<Exchange> {
+  if (principal === undefined || exchange.upstream.headers.carried.length === 0) return exchange;
+  try {
+    const session = await carried.ofToken(principal.claims);
+    return { ...exchange, carried: session?.values };
+  } catch (error) {
+    throw challenged(toGatewayError(error), principal.scheme, match.route);
+  }
 }
 
 /** What the steps have found out, as forwarding needs it. */

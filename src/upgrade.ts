@@ -2,37 +2,46 @@ import type { IncomingMessage } from 'node:http';
 import type { Duplex } from 'node:stream';
 import { GatewayError, toGatewayError } from './errors.ts';
 import { type Principal, refuseUnmet } from './guard/guard.ts';
+import { onlyReported } from './guard/report-mode.ts';
 import { senderOf } from './limits/sender.ts';
-import { refuse, type UpgradeListener } from './listener.ts';
+import { refuse } from './listener.ts';
 import { requestId } from './observe/request-id.ts';
 import type { Outcome } from './proxy/exchange.ts';
+import type { Opened } from './proxy/tunnel.ts';
 import type { Match } from './routing/matcher.ts';
-import { readRequestHead } from './routing/request-head.ts';
+import { type RequestHead, readRequestHead } from './routing/request-head.ts';
 import type { Runtime } from './runtime.ts';
-import { CLIENT_CLOSED_REQUEST, ending, exchangeFor, guardedRequest } from './steps.ts';
+import { CLIENT_CLOSED_REQUEST, ending, exchangeFor, guardedRequest, withCarried } from './steps.ts';
 import type { ClientCertificate } from './tls/client-certificate.ts';
 
+/** Resolves when the upgrade has been answered. A tunnel that is open then needs nothing of its runtime any more. */
+export type AnswerUpgrade = (request: IncomingMessage, socket: Duplex, head: Buffer) => Promise<void>;
+
 /** The way of a WebSocket upgrade: the steps of app.ts, on a bare socket. What is refused here is answered and closed. */
-export function createUpgradeListener(runtime: Runtime): UpgradeListener {
-  return (request, socket, head) => {
+export function createUpgradeListener(runtime: Runtime): AnswerUpgrade {
+  return async (request, socket, head) => {
     const upgrade = new Upgrade(runtime, request, socket);
-    upgrade.run(head).catch((thrown) => upgrade.refuse(toGatewayError(thrown)));
+    await upgrade.run(runtime, head).catch((thrown) => upgrade.refuse(toGatewayError(thrown)));
   };
 }
 
 class Upgrade {
-  readonly #runtime: Runtime;
+  /** All that is kept of the runtime, for a tunnel may stay open for days. */
+  readonly #report: Pick<Runtime, 'logAccess' | 'noteRefusal'>;
   readonly #request: IncomingMessage;
   readonly #socket: Duplex;
   readonly #startedAt = performance.now();
   readonly #sender;
   readonly #requestId: string;
+  #head: RequestHead | undefined;
   #certificate: ClientCertificate | undefined;
   #match: Match | undefined;
   #principal: Principal | undefined;
+  #wouldRefuse: GatewayError | undefined;
 
   constructor(runtime: Runtime, request: IncomingMessage, socket: Duplex) {
-    this.#runtime = runtime;
+    const { logAccess, noteRefusal } = runtime;
+    this.#report = { logAccess, noteRefusal };
     this.#request = request;
     this.#socket = socket;
     this.#sender = senderOf(request, runtime.trustedProxies);
@@ -41,10 +50,11 @@ class Upgrade {
   }
 
   /** Leaves its line in the log when the tunnel ends. @throws GatewayError as long as the socket can still be answered. */
-  async run(head: Buffer): Promise<void> {
-    const { clientCertificates, endpoints, guard, matcher, tunnels, upstreams } = this.#runtime;
+  async run(runtime: Runtime, head: Buffer): Promise<void> {
+    const { clientCertificates, endpoints, guard, matcher, tunnels, upstreams, carried } = runtime;
     const request = this.#request;
-    const { host, target } = readRequestHead(request);
+    this.#head = readRequestHead(request);
+    const { host, target } = this.#head;
     refuseOtherProtocols(request);
     if (endpoints.has(target.path)) throw noWebSocketHere();
     const match = matcher.match(host, target.path, request.method ?? '');
@@ -52,12 +62,21 @@ class Upgrade {
     if (!match.route.websocket) throw noWebSocketHere();
     this.#certificate = clientCertificates.of(request, this.#sender.isTrustedProxy);
     if (!match.route.public) {
-      this.#principal = await guard.authenticate(guardedRequest(request, target, this.#caller()), match.route);
-      refuseUnmet(this.#principal, match.route);
+      try {
+        this.#principal = await guard.authenticate(guardedRequest(request, target, this.#caller()), match.route);
+        refuseUnmet(this.#principal, match.route);
+      } catch (thrown) {
+        this.#wouldRefuse = onlyReported(thrown, match.route);
+      }
     }
     const principal = this.#principal;
-    const exchange = exchangeFor({ sender: this.#sender, caller: this.#caller(), target, match, principal }, upstreams);
+    const found = { sender: this.#sender, caller: this.#caller(), target, match, principal };
+    const exchange = await withCarried(exchangeFor(found, upstreams), found, carried);
     const opened = await tunnels.open(request, this.#socket, head, exchange);
+    void this.#awaitEnd(opened);
+  }
+
+  async #awaitEnd(opened: Opened | undefined): Promise<void> {
     this.#log(opened?.status ?? CLIENT_CLOSED_REQUEST, { outcome: await opened?.ended });
   }
 
@@ -67,13 +86,27 @@ class Upgrade {
   }
 
   #log(status: number, { error, outcome }: { error?: GatewayError; outcome?: Outcome | undefined }): void {
-    this.#runtime.logAccess({
+    if (error ?? this.#wouldRefuse) this.#noteRefusal(error);
+    this.#report.logAccess({
       ...this.#caller(),
       method: this.#request.method ?? '',
       route: this.#match?.route.path,
       status,
       durationMs: performance.now() - this.#startedAt,
-      ...ending(error, outcome),
+      ...ending({ error, wouldRefuse: this.#wouldRefuse, outcome }),
+    });
+  }
+
+  #noteRefusal(error: GatewayError | undefined): void {
+    this.#report.noteRefusal({
+      requestId: this.#requestId,
+      method: this.#request.method,
+      host: this.#head?.host,
+      path: this.#head?.target.path,
+      route: this.#match?.route,
+      principal: this.#principal,
+      error,
+      wouldRefuse: this.#wouldRefuse,
     });
   }
 

@@ -1,29 +1,62 @@
-import { ConfigError, isWarning, type Problem } from '../config/problem.ts';
+import type { Check } from '../config/check.ts';
+import { ConfigError, inOrder, type Problem } from '../config/problem.ts';
+import { tryConnections } from '../connections.ts';
 import { checkConfig } from '../gateway.ts';
+import { checkAgainst } from '../openapi/check-against.ts';
+import { readDescription } from '../openapi/description.ts';
+import { readOperations } from '../openapi/operations.ts';
+import { type ApiPlace, refuseBadPlace } from './api-place.ts';
 import { formats } from './problem-formats.ts';
 
-export type CheckFormat = keyof typeof formats;
+export interface CheckOptions extends ApiPlace {
+  readonly format?: keyof typeof formats;
+  /** An OpenAPI description. */
+  readonly against?: string;
+  /** Whether to try what a sound file points at, too. */
+  readonly online?: boolean;
+}
+
+/** What may be the matter with a file, the worst last. */
+const RESULTS = ['sound', 'not working', 'mistaken'] as const;
+export type CheckResult = (typeof RESULTS)[number];
+
+interface Examined {
+  readonly file: string;
+  readonly problems: readonly Problem[];
+  readonly result: CheckResult;
+}
 
 /**
  * Tells all that is wrong with configurations and with the files that they name, and what to think over. On a terminal,
  * and wherever `text` is asked for, each problem comes with its line.
  *
- * @returns whether they can be used: warnings are no obstacle.
+ * @returns what is the matter with the worst of them; warnings are no obstacle.
  */
-export function check(files: readonly string[], format: CheckFormat | undefined): boolean {
-  const found = files.map((file) => ({ file, problems: problemsOf(file) }));
-  const { stdout, stderr } = formats[format ?? (process.stderr.isTTY ? 'text' : 'lines')](found);
+export async function check(files: readonly string[], options: CheckOptions): Promise<CheckResult> {
+  refuseBadPlace(options);
+  const found = await Promise.all(files.map((file) => examine(file, options)));
+  const { stdout, stderr } = formats[options.format ?? (process.stderr.isTTY ? 'text' : 'lines')](found);
   process.stderr.write(stderr);
   process.stdout.write(stdout);
-  return found.every(({ problems }) => problems.every(isWarning));
+  return RESULTS.findLast((result) => found.some((one) => one.result === result)) ?? 'sound';
 }
 
-/** Errors, or where there are none, warnings. */
-export function problemsOf(file: string): readonly Problem[] {
+/** Errors of the file; or where there are none, its warnings and what does not work. */
+export async function examine(file: string, options: CheckOptions = {}): Promise<Examined> {
   try {
-    return checkConfig(file).warnings;
+    const { config, locate } = checkConfig(file, furtherChecks(options));
+    const failures = options.online ? await tryConnections(config, locate) : [];
+    const problems = inOrder([...config.warnings, ...failures]);
+    return { file, problems, result: failures.length > 0 ? 'not working' : 'sound' };
   } catch (error) {
-    if (error instanceof ConfigError) return error.problems;
+    if (error instanceof ConfigError) return { file, problems: error.problems, result: 'mistaken' };
     throw error;
   }
+}
+
+/** @throws ConfigError for a description that cannot be used. */
+function furtherChecks({ against, ...place }: CheckOptions): readonly Check[] {
+  if (against === undefined) return [];
+  const { operations } = readOperations(readDescription(against), place.basePath);
+  return [checkAgainst(operations, place)];
 }

@@ -1,49 +1,15 @@
-import type { RouteConfig } from '../config/schema.ts';
-import type { Explanation, UpstreamRequest } from '../explain.ts';
-import { describeCause } from '../observe/log.ts';
-import type { NearMiss } from '../routing/matcher.ts';
-import { DEFAULT_METHODS } from '../routing/pattern.ts';
-import { describeAccess } from './routes.ts';
+import type { ExplanationDocument } from '../explain/document.ts';
 
-/** An explanation of what was asked, by the configuration alone. */
-export interface OfflineExplanation extends Explanation {
-  /** `GET /orders/7` */
-  readonly request: string;
-  /** What only a running gateway could look at. */
-  readonly unchecked: readonly string[];
-}
+type Missed = ExplanationDocument['near_misses'][number];
 
-export function toJson(explanation: OfflineExplanation): string {
-  const { request, outcome, refusal, route, nearMisses, checks, upstream, unchecked } = explanation;
-  const document = {
-    request,
-    outcome,
-    refusal: refusal && {
-      status: refusal.status,
-      error: refusal.code,
-      error_description: refusal.description,
-      headers: refusal.headers,
-      cause: describeCause(refusal.cause),
-    },
-    route: route && toRow(route),
-    near_misses: nearMisses.map(({ route: missed, because }) => ({ ...toRow(missed), because })),
-    checks,
-    upstream: upstream && { ...upstream, headers: upstream.headers.map(([name, value]) => ({ name, value })) },
-    unchecked,
-  };
-  return `${JSON.stringify(document, undefined, 2)}\n`;
-}
-
-function toRow({ path, host, upstream, at }: RouteConfig) {
-  return { path, host, upstream, line: at.line };
-}
-
-export function formatExplanation(explanation: OfflineExplanation): string {
-  const { request, route, nearMisses, checks, upstream, unchecked } = explanation;
+/** An explanation for people. */
+export function formatExplanation(document: ExplanationDocument): string {
+  const { request, request_id: id, time, route, near_misses: missed, checks, upstream, unchecked } = document;
   const lines = [
-    `${request}: ${describeOutcome(explanation)}`,
-    ...(route ? ['', `Route: ${route.path} of line ${route.at.line} (${describeAccess(route)})`] : []),
-    ...section('Near it:', nearMisses.map(describeMiss)),
+    `${request}: ${describeOutcome(document)}`,
+    ...(id === undefined ? [] : [`Request ${id} at ${time}`]),
+    ...(route ? ['', `Route: ${route.path} of line ${route.line} (${route.access})`] : []),
+    ...section('Near it:', missed.map(describeMiss)),
     ...section(
       'Checks:',
       checks.map(({ name, passed, detail }) => `${passed ? 'ok' : 'NO'}  ${name.padEnd(11)} ${detail}`),
@@ -51,28 +17,40 @@ export function formatExplanation(explanation: OfflineExplanation): string {
     ...(upstream ? section(`The upstream ${upstream.name} would get:`, describeUpstream(upstream)) : []),
     ...(unchecked.length > 0 ? ['', `Not known here: ${unchecked.join(', ')}`] : []),
   ];
-  return `${lines.join('\n')}\n`;
+  return `${lines.map(visible).join('\n')}\n`;
 }
 
-function describeOutcome({ outcome, refusal }: Explanation): string {
-  return refusal ? `refused with ${refusal.status} ${refusal.code}: ${refusal.description}` : outcome;
+function describeOutcome({ outcome, refusal, would_refuse: wouldRefuse }: ExplanationDocument): string {
+  if (refusal) return `refused with ${describeRefusal(refusal)}`;
+  return wouldRefuse ? `would be refused with ${describeRefusal(wouldRefuse)} In report mode it passes.` : outcome;
+}
+
+function describeRefusal(refusal: NonNullable<ExplanationDocument['refusal']>): string {
+  return `${refusal.status} ${refusal.error}: ${refusal.error_description}`;
 }
 
 function section(head: string, lines: readonly string[]): string[] {
   return lines.length > 0 ? ['', head, ...lines.map((line) => `  ${line}`)] : [];
 }
 
-const REASONS: Readonly<Record<NearMiss['because'], (route: RouteConfig) => string>> = {
-  method: ({ methods = DEFAULT_METHODS }) => `is for ${methods.join(', ')} only`,
+const REASONS: Readonly<Record<Missed['because'], (missed: Missed) => string>> = {
+  method: ({ methods }) => `is for ${methods.join(', ')} only`,
   specificity: () => 'fits too, and is less specific',
   host: ({ host = 'all hosts' }) => `is for ${host}`,
   spelling: () => 'is spelt in another way (case, a slash at the end, ;parameters)',
 };
 
-function describeMiss({ route, because }: NearMiss): string {
-  return `${route.path} of line ${route.at.line} ${REASONS[because](route)}`;
+function describeMiss(missed: Missed): string {
+  return `${missed.path} of line ${missed.line} ${REASONS[missed.because](missed)}`;
 }
 
-function describeUpstream({ method, targets, path, headers }: UpstreamRequest): string[] {
-  return [`${method} ${targets.join(' or ')}${path}`, ...headers.map(([name, value]) => `${name}: ${value}`)];
+type Upstream = NonNullable<ExplanationDocument['upstream']>;
+
+function describeUpstream({ method, targets, path, headers }: Upstream): string[] {
+  return [`${method} ${targets.join(' or ')}${path}`, ...headers.map(({ name, value }) => `${name}: ${value}`)];
+}
+
+/** What callers sent may have characters that a terminal obeys. */
+function visible(line: string): string {
+  return line.replace(/[^\P{C}\t]/gu, '\ufffd');
 }

@@ -39,15 +39,15 @@ function document(content: object): Output {
 }
 
 function toJson(problem: Problem) {
-  const { position, message } = problem;
-  const kind = isWarning(problem) ? { severity: 'warning', code: problem.code } : { severity: 'error' };
-  return { ...position, ...kind, message };
+  const { position, message, code } = problem;
+  return { ...position, severity: isWarning(problem) ? 'warning' : 'error', code, message };
 }
 
 /** https://docs.github.com/en/actions/reference/workflow-commands-for-github-actions */
 function workflowCommand(problem: Problem): string {
   const { file, line, column } = problem.position;
-  const [command, title] = isWarning(problem) ? ['warning', problem.code] : ['error', 'gateway.yaml'];
+  const command = isWarning(problem) ? 'warning' : 'error';
+  const title = problem.code ?? 'gateway.yaml';
   const properties = Object.entries({ file, line, col: column, title }).map(
     ([name, value]) => `${name}=${escapeData(String(value)).replaceAll(':', '%3A').replaceAll(',', '%2C')}`,
   );

@@ -1,5 +1,5 @@
-import { SELF } from '../config/route-section.ts';
 import type { RouteConfig } from '../config/schema.ts';
+import { describeAccess } from '../explain/describe-access.ts';
 import { readConfig } from '../gateway.ts';
 import { createMatcher } from '../routing/matcher.ts';
 import { DEFAULT_METHODS } from '../routing/pattern.ts';
@@ -24,23 +24,9 @@ function toCells(route: RouteConfig): string[] {
   return [methods?.join(' ') ?? 'all', host, path, describeAccess(route), upstream, String(at.line)];
 }
 
-/** `orders.read and one of orders.write, admin; roles is agent or admin`. */
-export function describeAccess({ public: isPublic, scopes, any_scope, require, issuers }: RouteConfig): string {
-  if (isPublic) return 'public';
-  const alternatives = any_scope.length > 0 ? [oneOf(any_scope)] : [];
-  const needed = [...scopes, ...alternatives].join(' and ') || 'any token';
-  const rules = Object.entries(require).map(([claim, accepted]) => `${claim} is ${accepted.join(' or ')}`);
-  const others = issuers.length > 1 || issuers[0] !== SELF ? [`issued by ${issuers.join(' or ')}`] : [];
-  return [needed, ...rules, ...others].join('; ');
-}
-
-function oneOf(scopes: readonly string[]): string {
-  return scopes.length > 1 ? `one of ${scopes.join(', ')}` : String(scopes[0]);
-}
-
 function toJson({ methods = [...DEFAULT_METHODS], host, path, upstream, at, ...access }: RouteConfig) {
-  const { public: isPublic, scopes, any_scope, require, issuers, audience } = access;
-  const checked = isPublic ? {} : { scopes, any_scope, require, issuers, audience };
+  const { public: isPublic, scopes, any_scope, require, issuers, audience, mode } = access;
+  const checked = isPublic ? {} : { scopes, any_scope, require, issuers, audience, mode };
   return { methods, host, path, public: isPublic, ...checked, upstream, line: at.line };
 }
 

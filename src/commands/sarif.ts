@@ -2,7 +2,7 @@ import { isAbsolute } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { isWarning, type Problem } from '../config/problem.ts';
 
-/** The rule of what is no warning, and has no code of its own. */
+/** The rule of what has no code of its own. */
 const MISTAKE = 'mistake';
 
 /** A log of the Static Analysis Results Interchange Format 2.1.0 (OASIS), which code hosts show beside the lines. */
@@ -29,7 +29,7 @@ function toResult(problem: Problem) {
 }
 
 function ruleOf(problem: Problem): string {
-  return isWarning(problem) ? problem.code : MISTAKE;
+  return problem.code ?? MISTAKE;
 }
 
 /** §3.4.4: a URI reference, relative where the file was. */

@@ -2,12 +2,15 @@ import { createGateway, type Gateway, readConfig } from '../gateway.ts';
 import { BadConfiguration } from './bad-configuration.ts';
 
 /**
- * Runs the gateway until a signal ends it. SIGTERM and SIGINT drain; a second one ends it at once.
+ * Runs the gateway until a signal ends it. SIGTERM and SIGINT drain; a second one ends it at once. SIGHUP reloads.
  *
  * @throws BadConfiguration before anything listens.
  */
 export async function serve(file: string): Promise<void> {
-  const gateway = await open(file);
+  const opening = open(file);
+  // From the start on, for without a listener SIGHUP would end the process. Why a reload failed is in the log.
+  process.on('SIGHUP', () => void opening.then((gateway) => gateway.reload()).catch(() => {}));
+  const gateway = await opening;
   const ended = firstSignal();
   try {
     await gateway.listen();

@@ -1,5 +1,4 @@
-import { loadConfig } from '../config/load.ts';
-import type { Endpoint } from '../config/values.ts';
+import { adminAddressIn, askGateway } from './ask-gateway.ts';
 import { formatTable } from './table.ts';
 
 export interface Selection {
@@ -21,7 +20,7 @@ interface ListedSession {
 
 /** Prints the sessions that a running gateway has of a user. */
 export async function listSessions(file: string, selection: Selection): Promise<void> {
-  const answer = await askGateway<{ sessions: readonly ListedSession[] }>(file, 'GET', selection);
+  const answer = await askAbout<{ sessions: readonly ListedSession[] }>(file, 'GET', selection);
   process.stdout.write(
     selection.format === 'json' ? `${JSON.stringify(answer, undefined, 2)}\n` : table(answer.sessions),
   );
@@ -29,31 +28,15 @@ export async function listSessions(file: string, selection: Selection): Promise<
 
 /** Ends the sessions that a running gateway has of a user, and the access tokens that came from them. */
 export async function revokeSessions(file: string, selection: Selection): Promise<void> {
-  const answer = await askGateway<{ revoked: number }>(file, 'DELETE', selection);
+  const answer = await askAbout<{ revoked: number }>(file, 'DELETE', selection);
   const sentence = `${answer.revoked} ${answer.revoked === 1 ? 'session' : 'sessions'} revoked`;
   process.stdout.write(`${selection.format === 'json' ? JSON.stringify(answer) : sentence}\n`);
 }
 
 /** The gateway answers, and not its store: the embedded one is in its process. */
-async function askGateway<Answer>(file: string, method: string, { user, client }: Selection): Promise<Answer> {
-  const { address, token } = loadConfig(file).admin;
-  const url = new URL('/sessions', origin(address));
-  url.searchParams.set('user', user);
-  if (client !== undefined) url.searchParams.set('client', client);
-  const headers = token === '' ? {} : { Authorization: `Bearer ${token}` };
-  const response = await fetch(url, { method, headers, signal: AbortSignal.timeout(10_000) }).catch((cause) => {
-    throw new Error(`no gateway answers at ${url.origin}`, { cause });
-  });
-  const body = (await response.json()) as Answer & { error_description?: string };
-  if (!response.ok) throw new Error(`${url.origin} answered ${response.status}: ${body.error_description}`);
-  return body;
-}
-
-/** Where a gateway that listens on `address` can be reached from its own host. */
-function origin({ host, port }: Endpoint): string {
-  if (host === undefined || host === '0.0.0.0') return `http://127.0.0.1:${port}`;
-  if (host === '::') return `http://[::1]:${port}`;
-  return host.includes(':') ? `http://[${host}]:${port}` : `http://${host}:${port}`;
+function askAbout<Answer>(file: string, method: 'GET' | 'DELETE', { user, client }: Selection): Promise<Answer> {
+  const query = new URLSearchParams({ user, ...(client !== undefined && { client }) });
+  return askGateway<Answer>(adminAddressIn(file), method, `/sessions?${query}`);
 }
 
 function table(sessions: readonly ListedSession[]): string {

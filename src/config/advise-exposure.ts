@@ -33,6 +33,14 @@ export const adviseExposure: readonly Check[] = [
     }
   },
 
+  function* ({ routes = [] }, locate) {
+    for (const [index, { mode, public: isPublic }] of routes.entries()) {
+      if (mode === 'enforce' || isPublic) continue;
+      const message = 'nobody is kept from this route: what should be refused is only logged and counted';
+      yield warning('report-mode', locate(['routes', index, 'mode'], 'key'), message);
+    }
+  },
+
   function* ({ upstreams = {} }, locate) {
     for (const [name, { targets }] of Object.entries(upstreams)) {
       for (const [index, target] of targets.entries()) {

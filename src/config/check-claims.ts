@@ -8,7 +8,8 @@ const RESERVED = new Set(
   ['iss', 'aud', 'exp', 'iat', 'nbf', 'jti'] // RFC 7519 §4.1
     .concat(['client_id', 'scope', 'sub', 'auth_time']) // RFC 9068 §2.2
     .concat(['sid']) // OpenID Connect Front-Channel Logout 1.0 §3
-    .concat(['cnf', 'act']), // RFC 7800 §3.1, RFC 8693 §4.1
+    .concat(['cnf', 'act']) // RFC 7800 §3.1, RFC 8693 §4.1
+    .concat(['carry']),
 );
 
 export const checkClaims: Check = function* ({ tokens }, locate) {

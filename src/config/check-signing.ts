@@ -30,7 +30,10 @@ export const checkSigning: Check = function* ({ tokens, clients = [] }, locate) 
 };
 
 /** How long an access or ID token may be good at most, whichever client it is for. */
-export function longestTokenTtl({ tokens, clients }: Pick<Config, 'tokens' | 'clients'>): number {
-  const own = clients.map(({ access_token_ttl }) => access_token_ttl ?? 0);
-  return Math.max(tokens.access_token_ttl, tokens.id_token_ttl, ...own);
+export function longestTokenTtl(config: Pick<Config, 'tokens' | 'clients'>): number {
+  return Math.max(longestAccessTokenTtl(config), config.tokens.id_token_ttl);
+}
+
+export function longestAccessTokenTtl({ tokens, clients }: Pick<Config, 'tokens' | 'clients'>): number {
+  return Math.max(tokens.access_token_ttl, ...clients.map(({ access_token_ttl }) => access_token_ttl ?? 0));
 }

@@ -1,8 +1,10 @@
-import type { Check, Locate } from './check.ts';
+import type { Check, Locate, Sections } from './check.ts';
+import { cookieSpelling } from './cookie-spelling.ts';
 import { headerSpelling } from './header-spelling.ts';
-import { placeholderProblem } from './placeholder.ts';
+import { carriedNames, placeholderProblem } from './placeholder.ts';
 import type { Problem } from './problem.ts';
-import { printable } from './section.ts';
+import type { UpstreamConfig } from './schema.ts';
+import { printable, suggestion } from './section.ts';
 
 /** Headers that frame or route a message, carry its credentials, or that the gateway sets anyway. */
 const TAKEN = new Set(
@@ -12,27 +14,67 @@ const TAKEN = new Set(
     .concat(['forwarded', 'x-request-id', 'traceparent', 'tracestate']),
 );
 
-export const checkUpstreams: Check = function* ({ upstreams = {} }, locate) {
-  for (const [name, { identity_headers }] of Object.entries(upstreams)) {
-    const at: Locate = (path, part) => locate(['upstreams', name, 'identity_headers', ...path], part);
-    yield* checkNames(Object.keys(identity_headers), at);
-    for (const [header, template] of Object.entries(identity_headers)) {
-      const message = placeholderProblem(template, 'token');
-      if (message) yield { position: at([header]), message };
-    }
+export const checkUpstreams: Check = function* ({ upstreams = {}, users }, locate) {
+  for (const [name, upstream] of Object.entries(upstreams)) {
+    const at: Locate = (path, part) => locate(['upstreams', name, ...path], part);
+    yield* checkHeaders(upstream, at);
+    yield* checkCookies(upstream, at);
+    if (users) yield* checkCarried(upstream, users, at);
   }
 };
 
-function* checkNames(headers: readonly string[], at: Locate): Iterable<Problem> {
-  const owners = new Map<string, string>();
-  for (const header of headers) {
-    const position = at([header], 'key');
+function* checkHeaders({ identity_headers }: UpstreamConfig, at: Locate): Iterable<Problem> {
+  yield* checkSpellings(identity_headers, headerSpelling, 'header', (header) =>
+    at(['identity_headers', header], 'key'),
+  );
+  for (const [header, template] of Object.entries(identity_headers)) {
     const spelling = headerSpelling(header);
-    const owner = owners.get(spelling);
-    if (owner) yield { position, message: `\`${printable(owner)}\` is the same header to many servers` };
-    if (TAKEN.has(spelling) || spelling.startsWith('x-forwarded-')) {
-      yield { position, message: 'this header has a meaning of its own and cannot carry an identity' };
+    // The session of an application may be a token, which belongs nowhere else.
+    const isToken = spelling === 'authorization' && carriedNames(template).length > 0;
+    if ((TAKEN.has(spelling) && !isToken) || spelling.startsWith('x-forwarded-')) {
+      const message = 'this header has a meaning of its own and cannot carry an identity';
+      yield { position: at(['identity_headers', header], 'key'), message };
     }
-    owners.set(spelling, header);
+    const message = placeholderProblem(template, 'token', 'carry');
+    if (message) yield { position: at(['identity_headers', header]), message };
+  }
+}
+
+/** What a login carries fits into a cookie; what a token says may not. */
+function* checkCookies({ cookies }: UpstreamConfig, at: Locate): Iterable<Problem> {
+  yield* checkSpellings(cookies, cookieSpelling, 'cookie', (cookie) => at(['cookies', cookie], 'key'));
+  for (const [cookie, template] of Object.entries(cookies)) {
+    const message = placeholderProblem(template, 'carry');
+    if (message) yield { position: at(['cookies', cookie]), message };
+    if (template.includes(';')) yield { position: at(['cookies', cookie]), message: 'a semicolon ends a cookie' };
+  }
+}
+
+function* checkSpellings(
+  named: Readonly<Record<string, string>>,
+  spellingOf: (name: string) => string,
+  kind: 'header' | 'cookie',
+  positionOf: (name: string) => Problem['position'],
+): Iterable<Problem> {
+  const owners = new Map<string, string>();
+  for (const name of Object.keys(named)) {
+    const owner = owners.get(spellingOf(name));
+    if (owner)
+      yield { position: positionOf(name), message: `\`${printable(owner)}\` is the same ${kind} to many servers` };
+    owners.set(spellingOf(name), name);
+  }
+}
+
+function* checkCarried(upstream: UpstreamConfig, users: Sections['users'], at: Locate): Iterable<Problem> {
+  const carried = Object.values(users).flatMap((store) =>
+    store.type === 'legacy_login' ? Object.keys(store.carry) : [],
+  );
+  for (const key of ['identity_headers', 'cookies'] as const) {
+    for (const [name, template] of Object.entries(upstream[key])) {
+      for (const unknown of carriedNames(template).filter((read) => !carried.includes(read))) {
+        const message = `no user store carries \`${printable(unknown)}\`${suggestion(unknown, carried)}`;
+        yield { position: at([key, name]), message };
+      }
+    }
   }
 }

@@ -4,9 +4,13 @@ import type { LegacyLoginUsersConfig, OAuthUsersConfig } from './schema.ts';
 
 /** User stores that are asked over HTTP. */
 export const checkWebUsers: Check = function* ({ users = {} }, locate) {
+  const carriedBy = new Map<string, string>();
   for (const [name, store] of Object.entries(users)) {
     const at: Locate = (path, part) => locate(['users', name, ...path], part);
-    if (store.type === 'legacy_login') yield* checkLegacyLogin(store, at);
+    if (store.type === 'legacy_login') {
+      yield* checkLegacyLogin(store, at);
+      yield* checkCarriedNames(name, store, carriedBy, at);
+    }
     if (store.type === 'oauth') yield* checkOAuth(store, at);
   }
 };
@@ -16,6 +20,7 @@ function* checkLegacyLogin(store: LegacyLoginUsersConfig, at: Locate): Iterable<
   for (const key of ['form', 'json'] as const) yield* checkCredentials(store[key], [key], at);
   yield* checkPage(store, at);
   yield* checkOrigins(store, at);
+  yield* checkSession(store, at);
   yield* checkTls(store.tls, [store.url], at);
   for (const name of Object.keys(store.whoami?.attributes ?? {})) {
     if (name in store.attributes) {
@@ -68,10 +73,45 @@ function* checkPage({ page, form }: LegacyLoginUsersConfig, at: Locate): Iterabl
 }
 
 /** Cookies of one origin are not for another. */
-function* checkOrigins({ url, page, whoami }: LegacyLoginUsersConfig, at: Locate): Iterable<Problem> {
-  for (const [key, other] of Object.entries({ page: page?.url, whoami: whoami?.url })) {
+function* checkOrigins({ url, page, whoami, logout }: LegacyLoginUsersConfig, at: Locate): Iterable<Problem> {
+  for (const [key, other] of Object.entries({ page: page?.url, whoami: whoami?.url, logout: logout?.url })) {
     if (other === undefined || new URL(other).origin === new URL(url).origin) continue;
     yield { position: at([key, 'url']), message: 'expected a URL with the scheme, host and port of `url`' };
+  }
+}
+
+/** What is asked after the login is asked with what is carried, and that has to show whose session it is. */
+function* checkSession({ bearer, whoami, carry, logout }: LegacyLoginUsersConfig, at: Locate): Iterable<Problem> {
+  const places = Object.values(carry);
+  const asked = [whoami && 'whoami', logout && 'logout'].filter((key) => key !== undefined);
+  if (logout && places.length === 0) {
+    yield { position: at(['logout'], 'key'), message: 'without `carry` there is no session to end' };
+  }
+  if (bearer !== undefined && asked.length === 0) {
+    yield { position: at(['bearer'], 'key'), message: 'this is for `whoami` and `logout`' };
+  }
+  const isShown = bearer === undefined ? places.some((place) => place.startsWith('cookie.')) : places.includes(bearer);
+  if (places.length > 0 && asked.length > 0 && !isShown) {
+    const needed = bearer === undefined ? 'a cookie, or `bearer`' : 'the place of `bearer` too';
+    yield {
+      position: at(['carry'], 'key'),
+      message: `later, \`${asked.join('` and `')}\` can only show what is carried: ${needed}`,
+    };
+  }
+}
+
+/** Upstreams know what is carried by its name alone, and one application's session is not for another. */
+function* checkCarriedNames(
+  store: string,
+  { carry }: LegacyLoginUsersConfig,
+  carriedBy: Map<string, string>,
+  at: Locate,
+): Iterable<Problem> {
+  for (const name of Object.keys(carry)) {
+    const other = carriedBy.get(name);
+    carriedBy.set(name, store);
+    if (other !== undefined)
+      yield { position: at(['carry', name], 'key'), message: `\`${other}\` carries this already` };
   }
 }
 

@@ -10,7 +10,7 @@ export type Path = readonly (string | number)[];
  */
 export type Locate = (path: Path, part?: 'value' | 'key') => Position;
 
-export type Sections = Omit<Config, 'directory' | 'warnings'>;
+export type Sections = Omit<Config, 'file' | 'directory' | 'files' | 'warnings'>;
 
 /** What a check may have to know of gateway.yaml besides what it says. */
 export interface GatewayFile {

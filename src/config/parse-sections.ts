@@ -1,7 +1,7 @@
 import type { z } from 'zod';
 import type { Path, Sections } from './check.ts';
 import type { Problem } from './problem.ts';
-import { sections as schemas } from './schema.ts';
+import { type RouteConfig, sections as schemas } from './schema.ts';
 import { nearestWord, unknownKey } from './section.ts';
 import type { Source } from './source.ts';
 
@@ -28,7 +28,7 @@ export function parseSections(source: Source): ParsedSections {
     else if (name in data) problems.push(...sectionProblems(name, parsed.error, source));
     else problems.push(...missingSection(name, data, source));
   }
-  return { sections: locateRoutes(sections as Partial<Sections>, source), problems };
+  return { sections: completeRoutes(sections as Partial<Sections>, source), problems };
 }
 
 function isMapping(data: unknown): data is Record<string, unknown> {
@@ -92,7 +92,13 @@ function toProblem(issue: Issue, source: Source): Problem {
   return { position, message: issue.message };
 }
 
-function locateRoutes({ routes, ...others }: Partial<Sections>, source: Source): Partial<Sections> {
+/** What a route takes from around it: its place, and the mode of the file. */
+function completeRoutes({ routes, ...others }: Partial<Sections>, source: Source): Partial<Sections> {
   if (!routes) return others;
-  return { ...others, routes: routes.map((route, index) => ({ ...route, at: source.locate(['routes', index]) })) };
+  const complete = (route: RouteConfig, index: number) => ({
+    ...route,
+    mode: route.mode ?? others.mode ?? 'enforce',
+    at: source.locate(['routes', index]),
+  });
+  return { ...others, routes: routes.map(complete) };
 }

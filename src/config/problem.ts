@@ -4,12 +4,13 @@ import type { Position } from './schema.ts';
 export interface Problem {
   readonly position: Position;
   readonly message: string;
+  /** Names it, for people to look it up and for tools: `operation-public`. Most mistakes speak for themselves. */
+  readonly code?: string;
 }
 
 /** What works, but not as most would want it. */
 export interface Warning extends Problem {
   readonly severity: 'warning';
-  /** Names the warning, for people to look it up and for tools: `sub-not-a-string`. */
   readonly code: string;
 }
 
@@ -21,11 +22,11 @@ export function isWarning(problem: Problem): problem is Warning {
   return 'severity' in problem;
 }
 
-/** `gateway.yaml:12:5: message`, or `gateway.yaml:12:5: warning: message [code]` */
+/** `gateway.yaml:12:5: message`, `…: message [code]`, or `…: warning: message [code]` */
 export function formatProblem(problem: Problem): string {
   const { file, line, column } = problem.position;
-  const said = isWarning(problem) ? `warning: ${problem.message} [${problem.code}]` : problem.message;
-  return `${file}:${line}:${column}: ${said}`;
+  const code = problem.code === undefined ? '' : ` [${problem.code}]`;
+  return `${file}:${line}:${column}: ${isWarning(problem) ? 'warning: ' : ''}${problem.message}${code}`;
 }
 
 /** Everything that is wrong with a gateway.yaml, warnings too, in the order of the file. */

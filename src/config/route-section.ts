@@ -8,7 +8,7 @@ const METHODS = ['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS'] as 
 const SEGMENT = String.raw`[^/{}*?#\\%;\s\p{C}]+`;
 
 /** `/a/{name}/b`, or `/a/**`: this and all below it. */
-const routePath = z
+export const routePath = z
   .string({ error: 'expected a path that starts with /' })
   .regex(
     new RegExp(String.raw`^(?!$)(/|(/(\{[A-Za-z_]\w*\}|${SEGMENT}))*(/\*\*)?)$`, 'u'),
@@ -16,10 +16,13 @@ const routePath = z
   )
   .refine(hasNoDots, NO_DOTS);
 
-const prefix = z
+export const pathPrefix = z
   .string({ error: 'expected a path that starts with /' })
   .regex(new RegExp(`^(/${SEGMENT})+$`, 'u'), 'expected a path such as /travel, without a slash at its end')
   .refine(hasNoDots, NO_DOTS);
+
+/** Whether what a route would refuse is refused, or only told to the operator. */
+export const mode = z.enum(['enforce', 'report'], { error: 'expected enforce or report' });
 
 /** How a route names the gateway itself among its issuers. */
 export const SELF = 'self';
@@ -54,9 +57,10 @@ export const route = section({
   public: flag.default(false),
   upstream: text,
   rewrite: optional(routePath),
-  strip_prefix: optional(prefix),
+  strip_prefix: optional(pathPrefix),
   websocket: flag.default(false),
   max_body: size.prefault('10mb'),
   encoded_slashes: flag.default(false),
   host: optional(hostName),
+  mode: mode.optional(),
 });

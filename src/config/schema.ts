@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { client } from './client-section.ts';
 import type { Warning } from './problem.ts';
-import { route } from './route-section.ts';
+import { mode, route } from './route-section.ts';
 import { section } from './section.ts';
 import { fileUsers, ldapUsers, moduleUsers, sqlUsers } from './user-store-sections.ts';
 import {
@@ -37,6 +37,8 @@ const name = z.string().regex(/^[A-Za-z0-9][A-Za-z0-9._-]*$/, 'a name has letter
 
 const HEADER_NAME = 'expected the name of a header (RFC 9110 §5.6.2)';
 const headerName = z.string({ error: HEADER_NAME }).regex(/^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/, HEADER_NAME);
+const COOKIE_NAME = 'expected the name of a cookie (RFC 6265 §4.1.1)';
+const cookieName = z.string({ error: COOKIE_NAME }).regex(/^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/, COOKIE_NAME);
 const headerValue = text.regex(/^[\x20-\x7e]*$/, 'a header has visible ASCII characters and spaces only');
 
 /** What `claims` may hold: any tree of YAML; `{user.x}` in its texts reads the verified user. */
@@ -181,6 +183,7 @@ export const upstream = section({
   identity_headers: z
     .record(headerName, headerValue, { error: 'expected a mapping of header names to values' })
     .default({}),
+  cookies: z.record(cookieName, headerValue, { error: 'expected a mapping of cookie names to values' }).default({}),
 });
 
 export const log = section({
@@ -205,6 +208,8 @@ export const sections = {
     .refine((stores) => Object.keys(stores).length > 0, 'expected at least one user store'),
   login_limits: login_limits.prefault({}),
   upstreams: z.record(name, upstream, { error: 'expected a mapping of names to upstreams' }),
+  /** Of routes that do not say it themselves. */
+  mode: mode.default('enforce'),
   routes: z.array(route, { error: 'expected a list of routes' }),
   log: log.prefault({}),
 } as const;
@@ -234,14 +239,19 @@ export type OAuthUsersConfig = z.output<typeof oauthUsers>;
 export type ModuleUsersConfig = z.output<typeof moduleUsers>;
 export type LoginLimitsConfig = z.output<typeof login_limits>;
 export type UpstreamConfig = z.output<typeof upstream>;
-export type RouteConfig = z.output<typeof route> & { readonly at: Position };
+export type RouteConfig = z.output<typeof route> & { readonly mode: z.output<typeof mode>; readonly at: Position };
 export type LogConfig = z.output<typeof log>;
 
 /** A gateway.yaml that holds no mistake. */
 export interface Config {
+  /** gateway.yaml, as it was given. */
+  readonly file: string;
   /** The folder of gateway.yaml: paths in it are relative to it. */
   readonly directory: string;
+  /** All that it was read from and all that it names, gateway.yaml itself first: absolute paths. */
+  readonly files: readonly string[];
   readonly warnings: readonly Warning[];
+  readonly mode: RouteConfig['mode'];
   readonly listen: ListenConfig;
   readonly admin: AdminConfig;
   readonly store: StoreConfig;

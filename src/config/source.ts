@@ -112,6 +112,7 @@ export class Source {
 
   /** Whether a comment silences it. */
   ignores(problem: Problem): boolean {
+    if (problem.position.file !== this.#file) return false;
     return isWarning(problem) && isIgnored(problem, (line) => this.#lineText(line));
   }
 

@@ -27,6 +27,9 @@ function isPlace(value: string): boolean {
   return /^(https?:\/)?\/[\x21-\x7e]*$/.test(value) && URL.canParse(value, 'https://host');
 }
 
+/** Where a login has something: in the JSON of its answer, or among its cookies. */
+const LOGIN_PLACE = /^(\$|cookie)\..+$/;
+
 /** How an answer to a login looks. All that is said has to hold. */
 const signs = section({
   status: oneOrMore(count(100, 599), 'expected a status such as 302, or a list of them').optional(),
@@ -59,7 +62,20 @@ export const legacyLoginUsers = section({
   accept: signs,
   reject: signs,
   attributes: attributes(['$', 'cookie']).default({}),
+  bearer: optional(text.regex(LOGIN_PLACE, 'expected a place in the answer to the login, such as $.token')),
   whoami: section({ url: webUrl, attributes: attributes(['$']) }).optional(),
+  /** Ours to a place in the login: what is kept of the session that the login opens. */
+  carry: z
+    .record(
+      z.string().regex(/^[A-Za-z0-9_-]+$/, 'a name has letters, digits, _ and - only'),
+      text.regex(LOGIN_PLACE, 'expected cookie.NAME, or a place in the answer such as $.token'),
+      { error: 'expected a mapping such as {session: cookie.JSESSIONID}' },
+    )
+    .default({}),
+  logout: section({
+    url: webUrl,
+    method: z.enum(['GET', 'POST', 'DELETE'], { error: 'expected GET, POST or DELETE' }).default('GET'),
+  }).optional(),
   ...bounds,
   ...search,
 });

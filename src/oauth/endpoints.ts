@@ -4,6 +4,7 @@ import type { RateLimits } from '../limits/rate-limits.ts';
 import { describeCause, type Log } from '../observe/log.ts';
 import { createLoginEvents } from '../observe/login-events.ts';
 import type { Metrics } from '../observe/metrics.ts';
+import type { CarriedSessions } from '../tokens/carried-sessions.ts';
 import type { DpopProofs } from '../tokens/dpop-proofs.ts';
 import { TokenMint } from '../tokens/mint.ts';
 import type { RefreshFamilies } from '../tokens/refresh-families.ts';
@@ -14,6 +15,7 @@ import type { TokenVerifier } from '../tokens/verify.ts';
 import type { HashVerifier } from '../users/password-hash/hash-pool.ts';
 import type { UserStores } from '../users/user-stores.ts';
 import { SenderBinding } from './binding.ts';
+import type { CarriedLogout } from './carried-logout.ts';
 import { ClientAuthentication } from './client-authentication/authenticate.ts';
 import { allowOrigins } from './cors.ts';
 import { createJwksEndpoint, createMetadataEndpoint, endpointUrl, metadataPaths } from './documents.ts';
@@ -27,14 +29,15 @@ import { createTokenEndpoint } from './token.ts';
 
 export interface EndpointParts {
   readonly config: Config;
+  readonly clients: ClientAuthentication;
   readonly users: UserStores;
-  readonly hashes: HashVerifier;
   readonly limits: LoginLimits;
   readonly rateLimits: RateLimits;
   readonly families: RefreshFamilies;
   readonly revoked: RevokedTokens;
+  readonly carried: CarriedSessions;
+  readonly carriedLogout: CarriedLogout;
   readonly keys: SigningKeys;
-  readonly usedAssertions: UsedOnce;
   readonly tokens: TokenVerifier;
   readonly dpop: DpopProofs;
   readonly log: Log;
@@ -43,15 +46,17 @@ export interface EndpointParts {
 
 /** All that the gateway answers itself, by path. */
 export function createEndpoints(parts: EndpointParts): ReadonlyMap<string, Endpoint> {
-  const { config, families, revoked, keys, tokens } = parts;
+  const { config, clients, families, revoked, carriedLogout, keys, tokens } = parts;
   const { token, revoke, introspect, jwks, cors_origins: origins } = config.endpoints;
-  const clients = createClientAuthentication(parts);
   const metadata = allowOrigins(origins, 'GET', createMetadataEndpoint(config, keys));
   return new Map([
     ...metadataPaths(config.tokens.issuer).map((path) => [path, metadata] as const),
     [jwks, allowOrigins(origins, 'GET', createJwksEndpoint(keys))],
-    [token, allowOrigins(origins, 'POST', createToken(parts, clients))],
-    [revoke, allowOrigins(origins, 'POST', createRevocationEndpoint({ clients, families, tokens, revoked }))],
+    [token, allowOrigins(origins, 'POST', createToken(parts))],
+    [
+      revoke,
+      allowOrigins(origins, 'POST', createRevocationEndpoint({ clients, families, tokens, revoked, carriedLogout })),
+    ],
     [introspect, allowOrigins(origins, 'POST', createIntrospectionEndpoint({ clients, tokens, families }))],
   ]);
 }
@@ -62,34 +67,40 @@ export function endpointPaths({ tokens, endpoints }: Pick<Config, 'tokens' | 'en
   return [...metadataPaths(tokens.issuer), jwks, token, revoke, introspect];
 }
 
-function createClientAuthentication({
-  config,
-  limits,
-  hashes,
-  usedAssertions,
-  log,
-}: EndpointParts): ClientAuthentication {
-  const { issuer } = config.tokens;
+/** What `createClientAuthentication` reads of a configuration. */
+export function clientOrigin({ clients, tokens, endpoints }: Pick<Config, 'clients' | 'tokens' | 'endpoints'>) {
+  const { issuer } = tokens;
+  return { clients, audiences: [issuer, endpointUrl(issuer, endpoints.token)] };
+}
+
+export interface ClientParts {
+  readonly limits: LoginLimits;
+  readonly hashes: HashVerifier;
+  readonly usedAssertions: UsedOnce;
+  readonly log: Log;
+}
+
+export function createClientAuthentication(
+  origin: ReturnType<typeof clientOrigin>,
+  { log, ...parts }: ClientParts,
+): ClientAuthentication {
   return new ClientAuthentication({
-    clients: config.clients,
-    limits,
-    hashes,
-    audiences: [issuer, endpointUrl(issuer, config.endpoints.token)],
-    usedAssertions,
+    ...origin,
+    ...parts,
     onKeysFailure: ({ id }, cause) => log.warn({ client: id, cause: describeCause(cause) }, 'client keys not fetched'),
   });
 }
 
-function createToken(parts: EndpointParts, clients: ClientAuthentication): Endpoint {
-  const { config, users, limits, rateLimits, families, keys, dpop, log, metrics } = parts;
+function createToken(parts: EndpointParts): Endpoint {
+  const { config, clients, users, limits, rateLimits, families, carried, keys, dpop, log, metrics } = parts;
   const minFailureTimeMs = config.login_limits.min_failure_time;
   const reportLogin = createLoginEvents(log, metrics);
   return createTokenEndpoint({
     clients,
     rateLimits,
     grants: [
-      new PasswordGrant({ users, limits, families, minFailureTimeMs, reportLogin }),
-      new RefreshTokenGrant({ families, users }),
+      new PasswordGrant({ users, limits, families, carried, minFailureTimeMs, reportLogin }),
+      new RefreshTokenGrant({ families, users, carried }),
       new ClientCredentialsGrant(),
     ],
     binding: new SenderBinding(dpop, endpointUrl(config.tokens.issuer, config.endpoints.token)),

@@ -29,12 +29,10 @@ export function createIntrospectionEndpoint({ clients, tokens, families }: Intro
 
 async function accessToken(token: string, tokens: TokenVerifier) {
   const verified = await readAccessToken(token, tokens);
-  return (
-    verified && {
-      ...verified.claims,
-      token_type: isDpop(verified.claims.cnf as Confirmation | undefined) ? 'DPoP' : 'Bearer',
-    }
-  );
+  if (!verified) return undefined;
+  // A carried session is for upstreams, and sealed: it would tell nothing.
+  const { carry: _, ...claims } = verified.claims;
+  return { ...claims, token_type: isDpop(claims.cnf as Confirmation | undefined) ? 'DPoP' : 'Bearer' };
 }
 
 /** Told to the client that it belongs to, and to no other: nobody else has a use for it. */

@@ -4,6 +4,7 @@ import type { RevokedTokens } from '../tokens/revoked-tokens.ts';
 import type { TokenVerifier } from '../tokens/verify.ts';
 import { isJwt, readAccessToken } from './access-token.ts';
 import { ownerOf } from './binding.ts';
+import type { CarriedLogout } from './carried-logout.ts';
 import type { ClientAuthentication } from './client-authentication/authenticate.ts';
 import { readClientRequest } from './client-request.ts';
 import type { Caller, Endpoint } from './endpoint.ts';
@@ -14,6 +15,7 @@ interface RevocationParts {
   readonly families: RefreshFamilies;
   readonly tokens: TokenVerifier;
   readonly revoked: RevokedTokens;
+  readonly carriedLogout: CarriedLogout;
 }
 
 /**
@@ -31,9 +33,16 @@ export function createRevocationEndpoint(parts: RevocationParts): Endpoint {
   };
 }
 
-async function revokeAccessToken(token: string, clientId: string, { tokens, revoked }: RevocationParts): Promise<void> {
+async function revokeAccessToken(
+  token: string,
+  clientId: string,
+  { tokens, revoked, carriedLogout }: RevocationParts,
+): Promise<void> {
   const verified = await readAccessToken(token, tokens);
-  if (verified?.clientId === clientId) await revoked.revoke(verified.claims);
+  if (verified?.clientId !== clientId) return;
+  await revoked.revoke(verified.claims);
+  // Where there are no refresh tokens, it was the only one of its login.
+  if (verified.claims.sid === undefined) carriedLogout.ofToken(verified.claims);
 }
 
 /** A certificate comes with the connection, so it has to be the right one; a DPoP proof is not asked for here. */

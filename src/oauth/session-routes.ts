@@ -4,15 +4,15 @@ import type { Log } from '../observe/log.ts';
 import type { Family } from '../tokens/refresh-families.ts';
 import type { Sessions } from '../tokens/sessions.ts';
 
-/** Lists and ends sessions, on the admin address. */
-export function createSessionRoutes(sessions: Sessions, log: Log): readonly AdminRoute[] {
+/** Lists and ends sessions, on the admin address. @param sessions as they are reached now */
+export function createSessionRoutes(sessions: () => Sessions, log: Log): readonly AdminRoute[] {
   return [
     {
       method: 'GET',
       path: '/sessions',
       async answer({ query }) {
         const { user, client } = readSelection(query);
-        return json(200, { sessions: (await sessions.list(user, client)).map(describe) });
+        return json(200, { sessions: (await sessions().list(user, client)).map(describe) });
       },
     },
     {
@@ -20,7 +20,7 @@ export function createSessionRoutes(sessions: Sessions, log: Log): readonly Admi
       path: '/sessions',
       async answer({ query }) {
         const { user, client } = readSelection(query);
-        const revoked = await sessions.endAll(user, client);
+        const revoked = await sessions().endAll(user, client);
         log.info({ username: user, client, revoked }, 'sessions revoked');
         return json(200, { revoked });
       },
@@ -29,7 +29,7 @@ export function createSessionRoutes(sessions: Sessions, log: Log): readonly Admi
       method: 'DELETE',
       path: '/sessions/{id}',
       async answer({ id }) {
-        if (!(await sessions.end(id)))
+        if (!(await sessions().end(id)))
           throw new GatewayError('not_found', { description: 'There is no such session.' });
         log.info({ session: id, revoked: 1 }, 'sessions revoked');
         return json(200, { revoked: 1 });

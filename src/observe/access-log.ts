@@ -16,6 +16,8 @@ export interface AnsweredRequest {
   readonly subject?: string | undefined;
   /** The code that the caller was told. */
   readonly error: string | undefined;
+  /** The code that it would have been told, on a route in report mode. */
+  readonly wouldRefuse?: string | undefined;
   /** How a forwarded exchange ended: `complete`, `client_gone` or `cut_short`; undefined where nothing was forwarded. */
   readonly outcome?: string | undefined;
   /** What went wrong behind a failure of ours; for the log only. */
@@ -28,7 +30,8 @@ export function createAccessLog(log: Log, metrics: Metrics): (request: AnsweredR
     const route = request.route ?? 'none';
     metrics.requests.inc({ route, method: usualMethod(request.method), status: request.status });
     if (request.durationMs !== undefined) metrics.duration.observe({ route }, request.durationMs / 1000);
-    log[request.status >= 500 ? 'error' : 'info'](
+    if (request.wouldRefuse !== undefined) metrics.wouldRefuse.inc({ route, error: request.wouldRefuse });
+    log[levelOf(request)](
       {
         request_id: request.requestId,
         address: request.address,
@@ -39,12 +42,18 @@ export function createAccessLog(log: Log, metrics: Metrics): (request: AnsweredR
         client: request.client,
         subject: request.subject,
         error: request.error,
+        would_refuse: request.wouldRefuse,
         outcome: request.outcome,
         cause: describeCause(request.cause),
       },
       'request',
     );
   };
+}
+
+function levelOf({ status, wouldRefuse }: AnsweredRequest): 'error' | 'warn' | 'info' {
+  if (status >= 500) return 'error';
+  return wouldRefuse === undefined ? 'info' : 'warn';
 }
 
 function usualMethod(method: string | undefined): string {

@@ -15,11 +15,13 @@ export interface AdminRequest {
   readonly query: URLSearchParams;
   /** What stands for `{id}` in the path; empty where the path has none. */
   readonly id: string;
+  /** The body, of at most 2 MB. */
+  body(): Promise<string>;
 }
 
 /** One thing that the admin address can be asked. A route for GET answers HEAD too. */
 export interface AdminRoute {
-  readonly method: 'GET' | 'DELETE';
+  readonly method: 'GET' | 'POST' | 'DELETE';
   /** Literal, but for `{id}` as its last segment. */
   readonly path: string;
   /** Whether it answers without the admin token, as probes need it. */
@@ -31,11 +33,13 @@ export interface AdminRoute {
 /** What operators ask the gateway, on an address of its own. */
 export class AdminListener {
   readonly #server: Server;
-  readonly #config: AdminConfig;
+  readonly #address: AdminConfig['address'];
+  #token: string;
   readonly #routes: readonly AdminRoute[];
 
   constructor(config: AdminConfig, routes: readonly AdminRoute[], log: Log) {
-    this.#config = config;
+    this.#address = config.address;
+    this.#token = config.token;
     this.#routes = routes;
     this.#server = createServer({ requestTimeout: 10_000, headersTimeout: 10_000 }, (request, response) => {
       this.#answer(request).then(
@@ -49,11 +53,16 @@ export class AdminListener {
     });
   }
 
+  /** For the requests from now on. */
+  useToken(token: string): void {
+    this.#token = token;
+  }
+
   /** @throws NodeJS.ErrnoException such as EADDRINUSE. */
   listen(): Promise<AddressInfo> {
     return new Promise((resolve, reject) => {
       this.#server.once('error', reject);
-      this.#server.listen(this.#config.address, () => {
+      this.#server.listen(this.#address, () => {
         this.#server.off('error', reject);
         resolve(this.#server.address() as AddressInfo);
       });
@@ -74,9 +83,23 @@ export class AdminListener {
     const method = request.method === 'HEAD' ? 'GET' : request.method;
     const route = known.find((candidate) => candidate.method === method);
     if (route === undefined) throw new GatewayError('method_not_allowed', { headers: { Allow: methodsOf(known) } });
-    if (!route.isOpen) refuseStrangers(request, this.#config.token);
-    return route.answer({ query: new URLSearchParams(query), id: pattern(route).exec(path)?.[1] ?? '' });
+    if (!route.isOpen) refuseStrangers(request, this.#token);
+    const id = pattern(route).exec(path)?.[1] ?? '';
+    return route.answer({ query: new URLSearchParams(query), id, body: () => readBody(request) });
   }
+}
+
+const MAX_BODY_BYTES = 2 * 1024 ** 2;
+
+async function readBody(request: IncomingMessage): Promise<string> {
+  const chunks: Buffer[] = [];
+  let bytes = 0;
+  for await (const chunk of request) {
+    bytes += chunk.length;
+    if (bytes > MAX_BODY_BYTES) throw new GatewayError('content_too_large');
+    chunks.push(chunk);
+  }
+  return Buffer.concat(chunks).toString();
 }
 
 export function text(status: number, body: string): AdminAnswer {

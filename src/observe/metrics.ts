@@ -25,6 +25,12 @@ export function createMetrics() {
       buckets: [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30],
       registers,
     }),
+    wouldRefuse: new Counter({
+      name: 'postern_would_refuse_total',
+      help: 'Requests that a route in report mode has let pass, by route and the error that would have been told.',
+      labelNames: ['route', 'error'],
+      registers,
+    }),
     logins: new Counter({
       name: 'postern_logins_total',
       help: 'Password logins, by client and outcome: accepted, rejected, locked, unavailable. The password grant is deprecated; this shows who still needs it.',
@@ -64,6 +70,16 @@ export function createMetrics() {
     droppedConnections: new Counter({
       name: 'postern_connections_dropped_total',
       help: 'Connections that were closed unheard, because there were listen.max_connections already.',
+      registers,
+    }),
+    configReloaded: new Gauge({
+      name: 'postern_config_last_reload_success',
+      help: '1 if the last configuration that was read is in use, 0 if it was refused.',
+      registers,
+    }),
+    configReloadedAt: new Gauge({
+      name: 'postern_config_last_reload_success_timestamp_seconds',
+      help: 'When the configuration in use was read, in seconds since 1970.',
       registers,
     }),
     storeUp: new Gauge({

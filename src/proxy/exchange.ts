@@ -16,6 +16,8 @@ export interface Exchange {
   readonly isPublic: boolean;
   /** What identity headers read; undefined where nobody was authenticated. */
   readonly claims: Readonly<Record<string, unknown>> | undefined;
+  /** The session of the caller's login, for upstreams that get it. */
+  readonly carried?: Readonly<Record<string, string>> | undefined;
 }
 
 /** How an exchange ended that can no longer be refused, because the response's head was written. */

@@ -114,7 +114,7 @@ class Forwarding implements Dispatcher.DispatchHandler {
   onResponseStart(controller: Dispatcher.DispatchController, status: number, _headers: unknown, reason?: string): void {
     if (status === 101) throw new GatewayError('bad_gateway', { cause: new Error('101 to a request for no upgrade') });
     if (status < 200) return;
-    const headers = responseHeaders((controller.rawHeaders ?? []) as Buffer[]);
+    const headers = responseHeaders((controller.rawHeaders ?? []) as Buffer[], this.#exchange.upstream.headers);
     // Node's types know flat arrays only of single values; Node writes an array's values one by one.
     this.#response.writeHead(status, printable(reason), headers as string[]);
     // Sends the head, with what follows in this turn of the event loop. (flushHeaders would write it as UTF-8.)

@@ -1,7 +1,10 @@
 import { randomUUID } from 'node:crypto';
 import type { IncomingMessage } from 'node:http';
+import { cookieSpelling } from '../config/cookie-spelling.ts';
 import { headerSpelling } from '../config/header-spelling.ts';
+import { carriedNames } from '../config/placeholder.ts';
 import type { UpstreamConfig } from '../config/schema.ts';
+import { setsCookie, withoutCookies } from './cookies.ts';
 import type { Exchange } from './exchange.ts';
 import { type IdentityTemplate, identityTemplate } from './identity.ts';
 
@@ -11,6 +14,11 @@ export interface HeaderPolicy {
   /** Spellings of the headers that are never passed on from the client. */
   readonly dropped: ReadonlySet<string>;
   readonly identity: readonly (readonly [name: string, template: IdentityTemplate])[];
+  readonly cookies: readonly (readonly [name: string, template: IdentityTemplate])[];
+  /** Spellings of cookies that pass between client and upstream in neither direction. */
+  readonly ownCookies: ReadonlySet<string>;
+  /** What of the session of a login the upstream gets, by the names of `carry`. */
+  readonly carried: readonly string[];
 }
 
 /** RFC 9110 §7.6.1, with what older proxies used, and HTTP2-Settings (RFC 7540 §3.2.1). */
@@ -60,13 +68,16 @@ const DROPPED_FROM_RESPONSE: ReadonlySet<string> = new Set([...HOP_BY_HOP, 'x-re
 
 /** @param neverPassed names of further headers that only the proxy in front of us may say */
 export function headerPolicy(config: UpstreamConfig, neverPassed: readonly string[] = []): HeaderPolicy {
-  const identity = Object.entries(config.identity_headers);
-  const ours = [...neverPassed, ...identity.map(([name]) => name)];
-  const removed = config.authorization === 'remove' ? ['authorization', 'dpop'] : [];
+  const [identity, cookies] = [Object.entries(config.identity_headers), Object.entries(config.cookies)];
+  const ours = [...neverPassed, ...identity.map(([name]) => name)].map(headerSpelling);
+  const removed = config.authorization === 'remove' || ours.includes('authorization') ? ['authorization', 'dpop'] : [];
   return {
     host: config.host,
-    dropped: new Set([...HOP_BY_HOP, ...OURS, ...removed, ...ours.map(headerSpelling)]),
+    dropped: new Set([...HOP_BY_HOP, ...OURS, ...removed, ...ours, ...(cookies.length > 0 ? ['cookie'] : [])]),
     identity: identity.map(([name, text]) => [name, identityTemplate(text)]),
+    cookies: cookies.map(([name, text]) => [name, identityTemplate(text)]),
+    ownCookies: new Set(cookies.map(([name]) => cookieSpelling(name))),
+    carried: [...identity, ...cookies].flatMap(([, text]) => carriedNames(text)),
   };
 }
 
@@ -91,7 +102,8 @@ export function requestHeaders(
   if (request.headers.host) headers.push('X-Forwarded-Host', request.headers.host);
   headers.push('Forwarded', forwarded(exchange, request.headers.host));
   headers.push('X-Request-Id', exchange.requestId, 'traceparent', traceparent ?? newTraceparent());
-  if (exchange.claims !== undefined) pushIdentity(headers, policy, exchange.claims);
+  if (exchange.claims !== undefined) pushIdentity(headers, policy, exchange);
+  if (policy.cookies.length > 0) pushCookies(headers, request, policy, exchange);
   return headers;
 }
 
@@ -146,11 +158,24 @@ function newTraceparent(): string {
   return `00-${traceId}-${randomUUID().replaceAll('-', '').slice(16)}-01`;
 }
 
-function pushIdentity(headers: string[], policy: HeaderPolicy, claims: Readonly<Record<string, unknown>>): void {
+function pushIdentity(headers: string[], policy: HeaderPolicy, { claims = {}, carried }: Exchange): void {
   for (const [name, template] of policy.identity) {
-    const value = template(claims);
+    const value = template(claims, carried);
     if (value !== undefined) headers.push(name, value);
   }
+}
+
+/** One `Cookie` header (RFC 6265 §5.4), with ours before whatever a client may have left open in its own. */
+function pushCookies(headers: string[], { headers: sent }: IncomingMessage, policy: HeaderPolicy, exchange: Exchange) {
+  const cookies: string[] = [];
+  for (const [name, template] of policy.cookies) {
+    const value = template({}, exchange.carried);
+    if (value !== undefined) cookies.push(`${name}=${value}`);
+  }
+  const isPassedOn = !namedByConnection(sent.connection)?.has('cookie');
+  const kept = isPassedOn ? withoutCookies(sent.cookie ?? '', policy.ownCookies) : '';
+  if (kept !== '') cookies.push(kept);
+  if (cookies.length > 0) headers.push('Cookie', cookies.join('; '));
 }
 
 /**
@@ -159,8 +184,12 @@ function pushIdentity(headers: string[], policy: HeaderPolicy, claims: Readonly<
  * `writeHead` keeps only the last of repeated names where other code has set headers before.
  *
  * @param raw names and values in turn
+ * @param policy of the upstream, whose own cookies the client is not told
  */
-export function responseHeaders(raw: readonly (Buffer | string)[]): (string | string[])[] {
+export function responseHeaders(
+  raw: readonly (Buffer | string)[],
+  { ownCookies }: Pick<HeaderPolicy, 'ownCookies'>,
+): (string | string[])[] {
   const headers: (string | string[])[] = [];
   const keys: string[] = [];
   const named = namedByConnection(connectionOf(raw));
@@ -168,9 +197,11 @@ export function responseHeaders(raw: readonly (Buffer | string)[]): (string | st
     const name = latin1(raw[index]);
     const key = name.toLowerCase();
     if (DROPPED_FROM_RESPONSE.has(key) || named?.has(key)) continue;
+    const value = latin1(raw[index + 1]);
+    if (ownCookies.size > 0 && /^set-cookie2?$/.test(key) && setsCookie(value, ownCookies)) continue;
     const before = keys.indexOf(key);
     if (before < 0) keys.push(key);
-    append(headers, before, name, latin1(raw[index + 1]));
+    append(headers, before, name, value);
   }
   return headers;
 }

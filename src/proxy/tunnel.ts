@@ -149,7 +149,7 @@ class Tunnel {
       upstreamRequest.once('upgrade', (answer, upstreamSocket: Socket, head) => {
         stopWatching();
         if (this.#isAccepted(answer)) {
-          answer.headers = switchingHeaders(answer, this.#exchange.requestId);
+          answer.headers = switchingHeaders(answer, this.#exchange);
           this.#pipe(answer, upstreamSocket, head);
           resolve({ status: 101, ended: this.#tie(upstreamSocket) });
         } else {
@@ -203,7 +203,8 @@ class Tunnel {
     response.shouldKeepAlive = false;
     response.assignSocket(this.#socket);
     this.#socket.on('drain', () => response.emit('drain'));
-    response.writeHead(answer.statusCode ?? 502, responseHeaders(answer.rawHeaders) as string[]);
+    const headers = responseHeaders(answer.rawHeaders, this.#exchange.upstream.headers);
+    response.writeHead(answer.statusCode ?? 502, headers as string[]);
     const timeoutMs = this.#exchange.upstream.config.idle_timeout;
     answer.setTimeout(timeoutMs, () => answer.destroy(new Error(`nothing moved for ${timeoutMs} ms`)));
     try {
@@ -220,9 +221,9 @@ class Tunnel {
 }
 
 /** The headers of the 101: no length or coding, for what follows is no body (RFC 9110 §8.6, RFC 9112 §6.1). */
-function switchingHeaders({ rawHeaders }: IncomingMessage, requestId: string): IncomingHttpHeaders {
+function switchingHeaders({ rawHeaders }: IncomingMessage, { requestId, upstream }: Exchange): IncomingHttpHeaders {
   const headers: IncomingHttpHeaders = { connection: 'Upgrade', upgrade: 'websocket', 'x-request-id': requestId };
-  const passed = responseHeaders(rawHeaders);
+  const passed = responseHeaders(rawHeaders, upstream.headers);
   for (let index = 0; index < passed.length; index += 2) {
     const name = passed[index] as string;
     if (name.toLowerCase() !== 'content-length') headers[name] = passed[index + 1];

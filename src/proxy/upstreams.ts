@@ -1,20 +1,19 @@
 import { buildConnector, Pool } from 'undici';
+import { attempt, type Finding } from '../config/finding.ts';
 import type { Config, UpstreamConfig } from '../config/schema.ts';
 import { unavailable } from '../errors.ts';
+import { reach } from '../reach.ts';
 import { type HeaderPolicy, headerPolicy } from './headers.ts';
 
 /** Connections to one target, and so requests that it has at once; more are told to come again. */
 const MOST_CONNECTIONS = 4096;
 
-/** All upstreams of a configuration, with their connections. */
+/** All upstreams of a configuration. */
 export class Upstreams {
   readonly #byName: ReadonlyMap<string, Upstream>;
 
-  /** @param neverPassed names of headers of the client's that no upstream gets */
-  constructor(config: Config['upstreams'], neverPassed: readonly string[] = []) {
-    this.#byName = new Map(
-      Object.entries(config).map(([name, upstream]) => [name, new Upstream(name, upstream, neverPassed)]),
-    );
+  constructor(upstreams: readonly Upstream[]) {
+    this.#byName = new Map(upstreams.map((upstream) => [upstream.name, upstream]));
   }
 
   /** @throws RangeError for a name that the configuration does not have, which its check rules out. */
@@ -23,20 +22,20 @@ export class Upstreams {
     if (upstream === undefined) throw new RangeError(`there is no upstream ${name}`);
     return upstream;
   }
+}
 
-  /** Closes the connections once their requests are done. */
-  async close(): Promise<void> {
-    await Promise.all(this.#targets().map((target) => target.pool.close()));
-  }
+/** What an upstream is made from. */
+export interface UpstreamOrigin {
+  readonly name: string;
+  readonly config: UpstreamConfig;
+  /** Names of headers of the client's that it does not get. */
+  readonly neverPassed: readonly string[];
+}
 
-  /** Closes the connections at once; requests in flight fail. */
-  async destroy(): Promise<void> {
-    await Promise.all(this.#targets().map((target) => target.pool.destroy()));
-  }
-
-  #targets(): UpstreamTarget[] {
-    return [...this.#byName.values()].flatMap(({ targets }) => targets);
-  }
+export function upstreamsOf({ upstreams, listen }: Pick<Config, 'upstreams' | 'listen'>): readonly UpstreamOrigin[] {
+  const { client_certificate_header: header } = listen;
+  const neverPassed = header === undefined ? [] : [header];
+  return Object.entries(upstreams).map(([name, config]) => ({ name, config, neverPassed }));
 }
 
 /** One upstream: targets that take turns. */
@@ -47,7 +46,7 @@ export class Upstream {
   readonly targets: readonly UpstreamTarget[];
   #turn = 0;
 
-  constructor(name: string, config: UpstreamConfig, neverPassed: readonly string[]) {
+  constructor({ name, config, neverPassed }: UpstreamOrigin) {
     this.name = name;
     this.config = config;
     this.headers = headerPolicy(config, neverPassed);
@@ -66,6 +65,11 @@ export class Upstream {
       if (target.take()) return target;
     }
     throw unavailable(new Error(`all targets of upstream ${this.name} have ${MOST_CONNECTIONS} requests at once`));
+  }
+
+  /** Closes the connections at once; requests in flight fail. */
+  async close(): Promise<void> {
+    await Promise.all(this.targets.map(({ pool }) => pool.destroy()));
   }
 }
 
@@ -96,6 +100,15 @@ export class UpstreamTarget {
   release(): void {
     this.#inFlight -= 1;
   }
+}
+
+/** Whether each target takes a connection, and shows a certificate for its name. */
+export async function probeTargets({ targets, connect_timeout }: UpstreamConfig): Promise<readonly Finding[]> {
+  const connect = connector(connect_timeout);
+  const found = targets.map((target, index) =>
+    attempt(['targets', index], 'upstream-unreachable', () => reach(connect, target)),
+  );
+  return (await Promise.all(found)).flat();
 }
 
 /**

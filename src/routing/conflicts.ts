@@ -20,7 +20,7 @@ export function conflictingRoutes(routes: readonly RouteConfig[]): Problem[] {
   });
 }
 
-function shapeOf({ host, path }: RouteConfig): string {
+export function shapeOf({ host, path }: Pick<RouteConfig, 'path' | 'host'>): string {
   const { segments, tail } = parsePattern(path);
   return `${comparableHost(host ?? '')}/${segments.map(shapeOfSegment).join('/')}${tail ? '/**' : ''}`;
 }

@@ -1,107 +1,24 @@
 import { resolve } from 'node:path';
 import type { SecureContextOptions } from 'node:tls';
-import { versionOf } from '../config/file-version.ts';
 import type { ListenConfig } from '../config/schema.ts';
-import type { Log } from '../observe/log.ts';
 import { Authorities } from './authorities.ts';
 import { readAuthorities, readServerFiles, type ServerFiles } from './read-certificates.ts';
 
-const CHECK_EVERY_MS = 500;
-
-/**
- * The files of certificates that `listen` names, read again when they change. They are looked at twice a second and not
- * watched, for that sees renames and swapped symbolic links too, and a new version is read once it has stood still for one
- * look: certificate and key are seldom written at once. A version that cannot be used is logged, and the last good one
- * stays in use.
- */
-export class CertificateFiles {
-  readonly #server: ServerFiles | undefined;
-  readonly #authoritiesFile: string | undefined;
-  readonly #log: Log;
-  #secureContext: SecureContextOptions | undefined;
-  #authorities: Authorities | undefined;
-  /** The versions that were last read, good or not, and those that the last look found. */
-  #read = '';
-  #seen = '';
-  #timer: NodeJS.Timeout | undefined;
-  #closed = false;
-
-  private constructor(config: ListenConfig, directory: string, log: Log) {
-    const { server, authorities } = filesOf(config, directory);
-    this.#server = server;
-    this.#authoritiesFile = authorities;
-    this.#log = log;
-  }
-
-  /** @throws Error that names the file that cannot be used. */
-  static async open(config: ListenConfig, directory: string, log: Log): Promise<CertificateFiles> {
-    const files = new CertificateFiles(config, directory, log);
-    files.#read = await files.#versions();
-    files.#load();
-    return files;
-  }
-
+/** What the files of certificates hold that `listen` names. */
+export interface Certificates {
   /** For the listener; undefined without `listen.tls`. */
-  get secureContext(): SecureContextOptions | undefined {
-    return this.#secureContext;
-  }
-
+  readonly secureContext: SecureContextOptions | undefined;
   /** For certificates in a header. */
-  get authorities(): Authorities | undefined {
-    return this.#authorities;
-  }
-
-  /** Calls `onChange` with each new version for the listener, until `close`. */
-  watch(onChange: (context: SecureContextOptions) => void): void {
-    if (this.#paths().length === 0) return;
-    const look = () => {
-      if (this.#closed) return;
-      this.#timer = setTimeout(() => void this.#look(onChange).finally(look), CHECK_EVERY_MS).unref();
-    };
-    look();
-  }
-
-  close(): void {
-    this.#closed = true;
-    clearTimeout(this.#timer);
-  }
-
-  async #look(onChange: (context: SecureContextOptions) => void): Promise<void> {
-    const before = this.#seen;
-    this.#seen = await this.#versions();
-    if (this.#seen === this.#read || this.#seen !== before) return;
-    this.#read = this.#seen;
-    try {
-      this.#load();
-      if (this.#secureContext) onChange(this.#secureContext);
-      this.#log.info({ files: this.#paths() }, 'certificates read again');
-    } catch (error) {
-      this.#log.error({ cause: String(error) }, 'certificates not read again');
-    }
-  }
-
-  #load(): void {
-    const secureContext = this.#server && readServerFiles(this.#server);
-    this.#authorities = this.#authoritiesFile ? new Authorities(readAuthorities(this.#authoritiesFile)) : undefined;
-    this.#secureContext = secureContext;
-  }
-
-  async #versions(): Promise<string> {
-    return (await Promise.all(this.#paths().map(versionOf))).join('\n');
-  }
-
-  #paths(): string[] {
-    const { certificate_file, private_key_file, client_ca_file } = this.#server ?? {};
-    const paths = [certificate_file, private_key_file, client_ca_file, this.#authoritiesFile];
-    return [...new Set(paths.filter((path) => path !== undefined))];
-  }
+  readonly authorities: Authorities | undefined;
 }
 
-/** Reads the files once, and keeps nothing of them. @throws as `CertificateFiles.open` does. */
-export function checkCertificateFiles(config: ListenConfig, directory: string): void {
+/** @throws Error that names the file that cannot be used. */
+export function readCertificates(config: ListenConfig, directory: string): Certificates {
   const { server, authorities } = filesOf(config, directory);
-  if (server) readServerFiles(server);
-  if (authorities) readAuthorities(authorities);
+  return {
+    secureContext: server && readServerFiles(server),
+    authorities: authorities === undefined ? undefined : new Authorities(readAuthorities(authorities)),
+  };
 }
 
 /** Which files `listen` names: for the listener, and for certificates in a header. */

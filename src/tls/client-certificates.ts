@@ -15,8 +15,8 @@ interface Believed {
   readonly header: string | undefined;
   /** Whether OpenSSL was given authorities of ours, so that its verdict on a connection means anything. */
   readonly handshakeVerifies: boolean;
-  /** As they are now, for certificates that come in the header. */
-  readonly authorities: () => Authorities | undefined;
+  /** For certificates that come in the header. */
+  readonly authorities: Authorities | undefined;
 }
 
 /** Finds the certificate of the client that sends a request: that of the connection, or one that a trusted proxy tells. */
@@ -51,7 +51,7 @@ export class ClientCertificates {
         description: 'The certificate header does not hold one certificate.',
       });
     }
-    const certificate = judged(x509, () => this.#believed.authorities()?.vouchFor(x509) ?? false);
+    const certificate = judged(x509, () => this.#believed.authorities?.vouchFor(x509) ?? false);
     this.#ofHeaders.set(value, certificate);
     return certificate;
   }

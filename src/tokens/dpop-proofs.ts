@@ -45,9 +45,9 @@ const CLOCK_TOLERANCE_SECONDS = 60;
 /** Verifies DPoP proofs (RFC 9449 §4.3). */
 export class DpopProofs {
   readonly #nonces: DpopNonces;
-  readonly #spent: UsedOnce;
+  readonly #spent: Pick<UsedOnce, 'usedBefore' | 'wasUsed'>;
 
-  constructor(nonces: DpopNonces, spent: UsedOnce) {
+  constructor(nonces: DpopNonces, spent: Pick<UsedOnce, 'usedBefore' | 'wasUsed'>) {
     this.#nonces = nonces;
     this.#spent = spent;
   }
@@ -71,6 +71,12 @@ export class DpopProofs {
    */
   async spend({ thumbprint, id, expiresAtMs }: DpopProof): Promise<void> {
     if (await this.#spent.usedBefore(thumbprint, id, expiresAtMs)) throw refused('it was used before');
+  }
+
+  /** The same for who only looks: a proof is not used up, but one that was used is refused. */
+  onlooker(): DpopProofs {
+    const wasUsed = (owner: string, id: string) => this.#spent.wasUsed(owner, id);
+    return new DpopProofs(this.#nonces, { usedBefore: wasUsed, wasUsed });
   }
 
   /** What a client puts into its next proof. */

@@ -24,6 +24,8 @@ export interface Login {
   readonly authTime: number;
   /** Of the refresh tokens that come from it; undefined where there are none. */
   readonly sessionId: string | undefined;
+  /** The session that the login has opened in an application, sealed; undefined where it is not carried. */
+  readonly carry: string | undefined;
 }
 
 export class TokenMint {
@@ -52,6 +54,7 @@ export class TokenMint {
       scope: grant.scope.join(' '),
       ...(login && { auth_time: login.authTime }),
       ...(login?.sessionId && { sid: login.sessionId }),
+      ...(login?.carry && { carry: login.carry }),
       jti: randomUUID(),
       ...(confirmation && { cnf: confirmation }),
     };

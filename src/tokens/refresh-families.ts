@@ -37,6 +37,8 @@ export interface FamilyGrant extends FamilyOwner {
   readonly authTime: number;
   /** Where the user logged in from. */
   readonly address: string;
+  /** The session that the login has opened in an application, sealed. */
+  readonly carry?: string | undefined;
 }
 
 /** What to give back to the client. */
@@ -75,11 +77,19 @@ export interface RefreshRequest extends FamilyOwner {
 export class RefreshFamilies {
   readonly #store: Store;
   readonly #revoked: RevokedTokens;
+  readonly #onEnd: (grant: FamilyGrant) => void;
   readonly #index: SessionIndex;
 
-  constructor(store: Store, revoked: RevokedTokens, index = new SessionIndex(store)) {
+  /** @param onEnd is told of each family that is ended here; of one that expires, nobody is told */
+  constructor(
+    store: Store,
+    revoked: RevokedTokens,
+    onEnd: (grant: FamilyGrant) => void = () => {},
+    index = new SessionIndex(store),
+  ) {
     this.#store = store;
     this.#revoked = revoked;
+    this.#onEnd = onEnd;
     this.#index = index;
   }
 
@@ -128,7 +138,10 @@ export class RefreshFamilies {
       policy.idle_ttl,
       policy.retry_grace,
     ]);
-    if (outcome === 'reused') await this.#revoked.revokeSession(sessionId);
+    if (outcome === 'reused') {
+      this.#onEnd(JSON.parse(grant));
+      await this.#revoked.revokeSession(sessionId);
+    }
     const issued = (next: string) => ({ grant: JSON.parse(grant), token: next, sessionId });
     if (outcome === 'rotated') return issued(formatRefreshToken(successor));
     if (outcome === 'retried') return issued(formatRefreshToken(unseal(sealed, token)));
@@ -166,7 +179,9 @@ export class RefreshFamilies {
   async end(sessionId: string): Promise<boolean> {
     // The family is last: if the store fails between the two, who asks again still finds it.
     await this.#revoked.revokeSession(sessionId);
-    return (await this.#store.run(END, keysOf(sessionId))) === 1;
+    const grant = await this.#store.run(END, keysOf(sessionId));
+    if (grant !== '') this.#onEnd(JSON.parse(grant));
+    return grant !== '';
   }
 
   /** The family that this client's token belongs to, and how many generations ago the token was its present one. */

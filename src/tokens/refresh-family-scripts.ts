@@ -55,7 +55,7 @@ return nil`,
 
 export type UseOutcome = 'rotated' | 'retried' | 'kept' | 'unknown' | 'foreign' | 'reused' | 'wider';
 
-/** The grant for the first three outcomes, and the sealed successor for `retried`; otherwise empty. */
+/** The grant for the first three outcomes and `reused`, and the sealed successor for `retried`; otherwise empty. */
 export type UseReply = readonly [outcome: UseOutcome, grant: string, sealedSuccessor: string];
 
 /**
@@ -82,7 +82,7 @@ end
 local retried = behind == 1 and successor ~= '' and now - issued_at < tonumber(grace)
 if behind > 0 and not retried then
   redis.call('DEL', KEYS[1])
-  return {'reused', '', ''}
+  return {'reused', grant, ''}
 end
 for word in string.gmatch(wanted, '[^ ]+') do
   if not string.find(' ' .. scope .. ' ', ' ' .. word .. ' ', 1, true) then return {'wider', '', ''} end
@@ -108,7 +108,7 @@ return {'rotated', grant, ''}`,
     const retried = behind === 1 && family.successor !== '' && nowMs - family.issuedAtMs < Number(grace);
     if (behind > 0 && !retried) {
       entries.delete(key);
-      return ['reused', '', ''];
+      return ['reused', family.grant, ''];
     }
     const granted = family.scope.split(' ');
     if (!(wanted.match(/[^ ]+/g) ?? []).every((scope) => granted.includes(scope))) return ['wider', '', ''];
@@ -149,13 +149,16 @@ return family`,
   },
 };
 
-/** Whether there was a family to end: 1 or 0. */
-export const END: Script<number> = {
+/** The grant of the family that has ended; empty if there was none. */
+export const END: Script<string> = {
   name: 'refresh-family-end',
-  lua: `return redis.call('DEL', KEYS[1])`,
+  lua: `
+local grant = redis.call('HGET', KEYS[1], 'grant')
+redis.call('DEL', KEYS[1])
+return grant or ''`,
   embedded(entries, [key = '']) {
-    const found = entries.get(key) !== undefined;
+    const family = entries.get<Family>(key);
     entries.delete(key);
-    return found ? 1 : 0;
+    return family?.grant ?? '';
   },
 };

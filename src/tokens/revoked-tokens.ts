@@ -3,16 +3,8 @@ import { GatewayError, unavailable } from '../errors.ts';
 import type { Store } from '../store/store.ts';
 import { DENY, READ_DENIALS } from './revocation-scripts.ts';
 
-export interface RevocationRules {
-  /** Whose tokens are meant: another issuer's may have the same `jti`. */
-  readonly issuer: string;
-  /** The longest that an access token may live: so long one of an ended session may still be about. */
-  readonly longestLifetimeMs: number;
-  /** Denials that the store keeps at once. When there are as many, revoking is unavailable: none is ever forgotten. */
-  readonly limit?: number;
-}
-
 const KEY = 'revoked-tokens';
+/** Denials that the store keeps at once. When there are as many, revoking is unavailable: none is ever forgotten. */
 const LIMIT = 100_000;
 const PAGE = 1000;
 /** Between two questions to the store; with the time that it may take to answer, within a second. */
@@ -21,16 +13,17 @@ const INTERVAL_MS = { atLeast: 400, jitter: 100 };
 const SLACK_MS = 60_000;
 
 /**
- * The access tokens that are denied before they expire, by their `jti` or, where a session ended, by its `sid`.
+ * The access tokens of ours that are denied before they expire, by their `jti` or, where a session ended, by its `sid`.
  *
  * Every gateway has them all in memory and asks the store twice a second for new ones, so that a request costs no round
  * trip. While the store is out, what is known stays denied.
  */
 export class RevokedTokens {
   readonly #store: Store;
-  readonly #rules: RevocationRules;
+  readonly #limit: number;
   readonly #onProblem: (error: unknown) => void;
   readonly #deniedUntilMs = new Map<string, number>();
+  #longestLifetimeMs = 0;
   #lastSequence = '0';
   #isKnown = false;
   #isFailing = false;
@@ -38,9 +31,9 @@ export class RevokedTokens {
   #timer: NodeJS.Timeout | undefined;
 
   /** @param onProblem is told when the store could not be asked, and not again until it could. */
-  constructor(store: Store, rules: RevocationRules, onProblem: (error: unknown) => void = () => {}) {
+  constructor(store: Store, onProblem: (error: unknown) => void = () => {}, limit = LIMIT) {
     this.#store = store;
-    this.#rules = rules;
+    this.#limit = limit;
     this.#onProblem = onProblem;
   }
 
@@ -49,21 +42,33 @@ export class RevokedTokens {
     return this.#isKnown;
   }
 
-  /** @throws GatewayError `invalid_token` for the claims of a token of ours that was revoked. */
-  refuse({ iss, jti, sid }: JWTPayload): void {
-    if (iss !== this.#rules.issuer || !(this.#isDenied(jti) || this.#isDenied(sid))) return;
+  /**
+   * Tells how long an access token may live: so long one of an ended session may still be about. It stays with the longest,
+   * for tokens outlive the configuration by which they were made.
+   */
+  expect(lifetimeMs: number): void {
+    this.#longestLifetimeMs = Math.max(this.#longestLifetimeMs, lifetimeMs);
+  }
+
+  /**
+   * To be asked about tokens of ours alone: another issuer's may have the same `jti`.
+   *
+   * @throws GatewayError `invalid_token` for the claims of one that was revoked.
+   */
+  refuse({ jti, sid }: JWTPayload): void {
+    if (!this.#isDenied(jti) && !this.#isDenied(sid)) return;
     throw new GatewayError('invalid_token', { cause: new Error('the access token was revoked') });
   }
 
   /** Denies a token of ours from now on, here at once and everywhere within a second. @throws GatewayError as `Store`. */
-  async revoke({ iss, jti, exp }: JWTPayload): Promise<void> {
-    if (iss !== this.#rules.issuer || jti === undefined || exp === undefined) return;
+  async revoke({ jti, exp }: JWTPayload): Promise<void> {
+    if (jti === undefined || exp === undefined) return;
     await this.#deny(jti, exp * 1000 - Date.now() + SLACK_MS);
   }
 
   /** Denies all tokens with this `sid`. @throws GatewayError as `Store`. */
   async revokeSession(sid: string): Promise<void> {
-    await this.#deny(sid, this.#rules.longestLifetimeMs + SLACK_MS);
+    await this.#deny(sid, this.#longestLifetimeMs + SLACK_MS);
   }
 
   /**
@@ -105,9 +110,8 @@ export class RevokedTokens {
   }
 
   async #deny(id: string, ttlMs: number): Promise<void> {
-    const limit = this.#rules.limit ?? LIMIT;
-    const outcome = await this.#store.run(DENY, [KEY], [id, ttlMs, limit]);
-    if (outcome === 'full') throw unavailable(new Error(`${limit} revoked tokens are kept already`));
+    const outcome = await this.#store.run(DENY, [KEY], [id, ttlMs, this.#limit]);
+    if (outcome === 'full') throw unavailable(new Error(`${this.#limit} revoked tokens are kept already`));
     this.#deniedUntilMs.set(id, Date.now() + ttlMs);
   }
 

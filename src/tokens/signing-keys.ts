@@ -1,3 +1,4 @@
+import { withCause } from '../errors.ts';
 import type { KeySet } from './key-set.ts';
 import type { KeySource } from './key-source.ts';
 
@@ -25,7 +26,7 @@ export class SigningKeys {
   #refreshing: Promise<KeySet> | undefined;
   #timer: NodeJS.Timeout | undefined;
   #isClosed = false;
-  #lastProblem: string | undefined;
+  #lastProblem: Error | undefined;
 
   /** @param overlapMs how long before it signs a key is published, and so has to be known to every gateway. */
   constructor(source: KeySource, overlapMs: number, events: KeyEvents) {
@@ -42,6 +43,13 @@ export class SigningKeys {
   /** @throws GatewayError `temporarily_unavailable` while the store that has the keys is out, Error when they cannot be used. */
   async load(): Promise<KeySet> {
     return this.#current ?? this.#refresh();
+  }
+
+  /** Reads the keys as they are now. @throws as `load`, also where keys that were read before stay in use. */
+  async reload(): Promise<void> {
+    await this.#refreshing?.catch(() => {});
+    await this.#refresh();
+    if (this.#lastProblem) throw this.#lastProblem;
   }
 
   async close(): Promise<void> {
@@ -78,9 +86,9 @@ export class SigningKeys {
   }
 
   #report(error: Error): void {
-    const problem = error.message + String(error.cause);
-    if (problem !== this.#lastProblem) this.#events.onProblem(error);
-    this.#lastProblem = problem;
+    const isKnown = this.#lastProblem !== undefined && withCause(error) === withCause(this.#lastProblem);
+    if (!isKnown) this.#events.onProblem(error);
+    this.#lastProblem = error;
   }
 
   /** Not all gateways at the same moment. */

@@ -1,4 +1,5 @@
 import { type CryptoKey, errors, type JWSHeaderParameters, type JWTPayload, type JWTVerifyOptions } from 'jose';
+import { attempt, type Finding } from '../config/finding.ts';
 import type { TrustedIssuerConfig } from '../config/schema.ts';
 import { fetchDiscoveredKeys } from './discovery.ts';
 import { CLOCK_TOLERANCE_SECONDS, type TokenIssuer, textClaim, type VerifiedToken } from './issuer.ts';
@@ -49,6 +50,26 @@ export class TrustedIssuer implements TokenIssuer {
       scope: scopeOf(claims[this.#scopeClaim]),
       claims,
     };
+  }
+}
+
+/** Whether its keys can be had, and one of them is for one of its algorithms. */
+export async function probeIssuer(config: TrustedIssuerConfig): Promise<readonly Finding[]> {
+  const { algorithms, audience, jwks_uri } = config;
+  const issuer = new TrustedIssuer(config, [audience], () => {});
+  return attempt([jwks_uri === undefined ? 'issuer' : 'jwks_uri'], 'issuer-keys', async () => {
+    for (const alg of algorithms) if (await hasKey(issuer, alg)) return;
+    throw new Error(`none of its keys is for ${algorithms.join(' or ')}`);
+  });
+}
+
+async function hasKey(issuer: TrustedIssuer, alg: string): Promise<boolean> {
+  try {
+    return (await issuer.keyFor({ alg })) !== undefined;
+  } catch (error) {
+    if (error instanceof errors.JWKSNoMatchingKey) return false;
+    if (error instanceof errors.JWKSMultipleMatchingKeys) return true;
+    throw error;
   }
 }
 

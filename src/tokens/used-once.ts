@@ -14,6 +14,13 @@ return 1`,
   },
 };
 
+/** Replies 1 if the key is remembered. */
+const LOOK: Script<0 | 1> = {
+  name: 'used-once-look',
+  lua: `return redis.call('EXISTS', KEYS[1])`,
+  embedded: (entries, [key = '']) => (entries.get(key) === undefined ? 0 : 1),
+};
+
 /**
  * Remembers what may be used only once, such as the `jti` of client assertions (RFC 7523 §3), on all gateways that share
  * the store. Ask last: what is not good otherwise must not use anything up.
@@ -34,11 +41,20 @@ export class UsedOnce {
    * @throws GatewayError `temporarily_unavailable` when the store is out.
    */
   async usedBefore(owner: string, id: string, expiresAtMs: number): Promise<boolean> {
-    // Hashed, so that a key is short whatever callers write, and one pair cannot be spelt as another.
+    const ttlMs = Math.max(1, Math.ceil(expiresAtMs - Date.now()));
+    return (await this.#store.run(USE_ONCE, [this.#keyOf(owner, id)], [ttlMs])) === 1;
+  }
+
+  /** Whether `owner` used `id` before; it is not used by this. @throws as `usedBefore` does. */
+  async wasUsed(owner: string, id: string): Promise<boolean> {
+    return (await this.#store.run(LOOK, [this.#keyOf(owner, id)])) === 1;
+  }
+
+  /** Hashed, so that a key is short whatever callers write, and one pair cannot be spelt as another. */
+  #keyOf(owner: string, id: string): string {
     const hash = createHash('sha256')
       .update(JSON.stringify([owner, id]))
       .digest('base64url');
-    const ttlMs = Math.max(1, Math.ceil(expiresAtMs - Date.now()));
-    return (await this.#store.run(USE_ONCE, [`${this.#namespace}:{${hash}}`], [ttlMs])) === 1;
+    return `${this.#namespace}:{${hash}}`;
   }
 }

@@ -58,7 +58,7 @@ export class TokenVerifier {
       if (![verified.token.claims.aud].flat().includes(taken.audience ?? issuer.audience)) {
         throw new errors.JWTInvalid('tokens for this audience are not taken here');
       }
-      this.#revoked.refuse(verified.token.claims);
+      if (issuer.name === SELF) this.#revoked.refuse(verified.token.claims);
       return verified.token;
     } catch (cause) {
       if (cause instanceof errors.JOSEError) throw new GatewayError('invalid_token', { cause });

@@ -1,4 +1,7 @@
 import { Agent, buildConnector, type Dispatcher, request } from 'undici';
+import type { Path } from '../config/check.ts';
+import { attempt, type Finding } from '../config/finding.ts';
+import { reach } from '../reach.ts';
 import { BoundedCalls } from './bounded-calls.ts';
 
 /** More than any login page or answer has. */
@@ -6,7 +9,7 @@ const MAX_ANSWER_BYTES = 1024 ** 2;
 
 export interface HttpRequest {
   readonly url: string;
-  readonly method: 'GET' | 'POST';
+  readonly method: 'GET' | 'POST' | 'DELETE';
   readonly headers: Readonly<Record<string, string>>;
   readonly body?: string;
 }
@@ -44,6 +47,16 @@ export class HttpExchanges {
         await connections.destroy();
       }
     });
+  }
+
+  /** Whether somebody is there, with a good certificate, behind each URL that is given. Nothing is sent. */
+  async probe(urls: readonly (readonly [at: Path, url: string | undefined])[]): Promise<readonly Finding[]> {
+    const found = urls.map(([at, url]) =>
+      attempt(at, 'users-unreachable', async () => {
+        if (url !== undefined) await reach(this.#connect, url);
+      }),
+    );
+    return (await Promise.all(found)).flat();
   }
 }
 

@@ -73,10 +73,19 @@ export class ModuleUserStore implements UserStore {
     if (module.lookup) this.lookup = (username) => this.#lookup(username);
   }
 
-  /** @throws ConfigError when the file is no such module. */
-  static async open(path: string, bounds: Pick<ModuleUsersConfig, 'timeout' | 'concurrency'>): Promise<UserStore> {
+  /**
+   * @param version of the file: Node keeps a module for good by its URL, and so loads a changed one only by another URL.
+   * @throws ConfigError when the file is no such module.
+   */
+  static async open(
+    path: string,
+    version: string,
+    bounds: Pick<ModuleUsersConfig, 'timeout' | 'concurrency'>,
+  ): Promise<UserStore> {
     const problem = (message: string) => new ConfigError([{ position: { file: path, line: 1, column: 1 }, message }]);
-    const exported = await import(pathToFileURL(path).href).catch((error: unknown) => {
+    const url = pathToFileURL(path);
+    url.searchParams.set('version', version);
+    const exported = await import(url.href).catch((error: unknown) => {
       throw problem(`cannot load it: ${printable(String(error))}`);
     });
     if (userModule.safeParse(exported.default).success) return new ModuleUserStore(exported.default, bounds);

@@ -1,4 +1,5 @@
 import { decodeJwt } from 'jose';
+import type { Finding } from '../config/finding.ts';
 import type { OAuthUsersConfig } from '../config/schema.ts';
 import { valueAt } from '../dotted-path.ts';
 import { readAttributes } from './answer-attributes.ts';
@@ -30,6 +31,14 @@ export class OAuthUserStore implements UserStore {
 
   /** Nobody is unknown here whom the server was asked about. */
   async decoy(): Promise<void> {}
+
+  probe(): Promise<readonly Finding[]> {
+    const { token_endpoint, userinfo_endpoint } = this.#config;
+    return this.#exchanges.probe([
+      [['token_endpoint'], token_endpoint],
+      [['userinfo_endpoint'], userinfo_endpoint],
+    ]);
+  }
 
   async close(): Promise<void> {}
 

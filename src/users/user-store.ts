@@ -1,3 +1,5 @@
+import type { Finding } from '../config/finding.ts';
+
 /** A person as a legacy user store knows them. */
 export interface User {
   /** The `sub` of their tokens. */
@@ -25,8 +27,11 @@ export const REJECTION_REASONS = [
 ] as const;
 export type RejectionReason = (typeof REJECTION_REASONS)[number];
 
+/** The session that a login has opened where the user is known, as far as it is kept: by the names of the store's `carry`. */
+export type Carried = Readonly<Record<string, string>>;
+
 export type Verdict =
-  | { readonly outcome: 'accepted'; readonly user: User }
+  | { readonly outcome: 'accepted'; readonly user: User; readonly carried?: Carried | undefined }
   /** The store knows the user and refuses: wrong password, or disabled. */
   | { readonly outcome: 'rejected'; readonly reason?: RejectionReason | undefined }
   /** The store does not know the user; the next one may. */
@@ -40,7 +45,13 @@ export interface UserStore {
    * asked about: such a user stays as it was at the login.
    */
   lookup?(username: string): Promise<User | undefined>;
+  /** As `lookup`, where nothing but the session of the user's own login can be asked; undefined when that is over. */
+  resume?(user: User, carried: Carried): Promise<User | undefined>;
+  /** Ends the session of a login that is over, in the background. What fails is reported, and never thrown. */
+  logout?(carried: Carried): void;
   /** Costs what `verify` costs for a user that exists, so that time does not tell who does. */
   decoy(username: string, password: string): Promise<void>;
+  /** Tries what a login would need of others, without one: nothing is changed. Left out where nobody is asked. */
+  probe?(): Promise<readonly Finding[]>;
   close(): Promise<void>;
 }

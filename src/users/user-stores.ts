@@ -1,23 +1,28 @@
 import { resolve } from 'node:path';
+import { versionOf } from '../config/file-version.ts';
+import { attemptAll, type Finding } from '../config/finding.ts';
+import { namedByUsers } from '../config/named-files.ts';
 import { ConfigError, type Problem } from '../config/problem.ts';
 import { readConfiguredFile } from '../config/read-text.ts';
 import type { Config, FileUsersConfig, SqlUsersConfig, UserStoreConfig } from '../config/schema.ts';
 import { OVERLAY } from '../config/user-store-sections.ts';
 import { GatewayError } from '../errors.ts';
+import type { Lease } from '../lease.ts';
 import type { UserStoreEvents } from '../observe/user-store-events.ts';
+import { MemoryStore } from '../store/memory.ts';
 import type { Store } from '../store/store.ts';
 import { isPlausiblePassword, isPlausibleUsername } from './credentials.ts';
 import { FileUserStore } from './file.ts';
 import { HashOverlay } from './hash-overlay.ts';
 import { HashedPasswords } from './hashed-passwords.ts';
 import { ModuleUserStore } from './module.ts';
-import type { HashMaker } from './password-hash/hash-pool.ts';
+import { type HashMaker, HashPool } from './password-hash/hash-pool.ts';
 import { PasswordChecker } from './password-hash/password-checker.ts';
 import { type HashKeeper, PasswordUpgrades, type UpgradeReport } from './password-upgrades.ts';
 import { ShadowLogins } from './shadow-logins.ts';
 import { BoundedDatabase, type Database } from './sql/bounded-database.ts';
 import { SqlUserStore } from './sql/sql.ts';
-import type { User, UserStore, Verdict } from './user-store.ts';
+import type { Carried, User, UserStore, Verdict } from './user-store.ts';
 
 const MAX_CA_BYTES = 1024 ** 2;
 
@@ -72,17 +77,25 @@ export class UserStores {
   }
 
   /**
-   * The user as the store has it now; undefined when it is gone or disabled, or the store is no longer configured. A
-   * store that cannot be asked gives back the user as it was at the login.
+   * The user as the store has it now; undefined when it is gone or disabled, its session is over, or the store is no
+   * longer configured. A store that cannot be asked gives back the user as it was at the login.
+   *
+   * @param carried the session of the login, where there is one
    */
-  async lookup(storeName: string, user: User): Promise<User | undefined> {
+  async lookup(storeName: string, user: User, carried?: Carried): Promise<User | undefined> {
     const store = this.#stores.get(storeName);
-    return store?.lookup ? store.lookup(user.username) : store && user;
+    if (store?.lookup) return store.lookup(user.username);
+    return carried && store?.resume ? store.resume(user, carried) : store && user;
   }
 
+  /** Ends the session of a login, in the background. */
+  logout(storeName: string, carried: Carried): void {
+    this.#stores.get(storeName)?.logout?.(carried);
+  }
+
+  /** Ends what is done beside logins. The stores stay open. */
   async close(): Promise<void> {
     await Promise.all(Array.from(this.#shadows.values(), (shadow) => shadow.close()));
-    await Promise.all(Array.from(this.#stores.values(), (store) => store.close()));
   }
 
   async #search(username: string, password: string, stores: readonly NamedStore[]): Promise<LoginVerdict | undefined> {
@@ -127,6 +140,8 @@ interface Surroundings {
   readonly name: string;
   /** Where a path of the configuration leads. */
   readonly pathOf: (path: string) => string;
+  /** The versions of the files that its section names. */
+  readonly versions: readonly string[];
   readonly hashes: HashMaker;
   /** The gateway's own store. */
   readonly store: Store;
@@ -136,12 +151,10 @@ interface Surroundings {
 
 /** Every kind of user store, by its `type`. What talks to a server comes with its driver, only if it is configured. */
 async function openStore(config: UserStoreConfig, surroundings: Surroundings): Promise<UserStore> {
-  const { pathOf, warn } = surroundings;
+  const { pathOf, versions, warn } = surroundings;
   switch (config.type) {
     case 'file':
-      return FileUserStore.open(pathOf(config.path), openPasswords(config, surroundings), (error) =>
-        warn('users file not read again', error),
-      );
+      return new FileUserStore(pathOf(config.path), openPasswords(config, surroundings));
     case 'sql': {
       const database = new BoundedDatabase(await openDatabase(config, readCa(config, pathOf)), config);
       return new SqlUserStore(database, openPasswords(config, surroundings, database));
@@ -153,14 +166,15 @@ async function openStore(config: UserStoreConfig, surroundings: Surroundings): P
     }
     case 'legacy_login': {
       const { LegacyLoginUserStore } = await import('./legacy-login/legacy-login.ts');
-      return new LegacyLoginUserStore(config, readCa(config, pathOf));
+      const onNotEnded = (error: unknown) => warn('session of an application not ended', error);
+      return new LegacyLoginUserStore(config, readCa(config, pathOf), onNotEnded);
     }
     case 'oauth': {
       const { OAuthUserStore } = await import('./oauth.ts');
       return new OAuthUserStore(config, readCa(config, pathOf));
     }
     case 'module':
-      return ModuleUserStore.open(pathOf(config.path), config);
+      return ModuleUserStore.open(pathOf(config.path), versions.join(), config);
   }
 }
 
@@ -191,34 +205,70 @@ function readCa({ tls }: Pick<SqlUsersConfig, 'tls'>, pathOf: Surroundings['path
   return tls?.ca_file === undefined ? undefined : readConfiguredFile(pathOf(tls.ca_file), MAX_CA_BYTES);
 }
 
+/** What user stores need of the gateway. */
+export interface UserStoreParts {
+  readonly hashes: HashMaker;
+  readonly store: Store;
+  readonly events: UserStoreEvents;
+  /** Holds the stores. One whose section and files are as they were is not opened again. */
+  readonly lease: Lease;
+}
+
 /**
- * Opens all stores. When some cannot be opened, the others are closed again. Servers are not asked yet: one that is out
- * is no bad configuration.
+ * Opens all stores. Servers are not asked yet: one that is out is no bad configuration.
  *
  * @throws ConfigError with the problems of all of them.
  */
 export async function openUserStores(
   config: Config['users'],
   directory: string,
-  parts: Pick<Surroundings, 'hashes' | 'store' | 'events'>,
+  { lease, ...parts }: UserStoreParts,
 ): Promise<UserStores> {
   const stores = new Map<string, UserStore>();
   const failures: unknown[] = [];
   for (const [name, section] of Object.entries(config)) {
-    const opening = openStore(section, {
-      ...parts,
-      name,
-      pathOf: (path) => resolve(directory, path),
-      warn: (problem, error) => parts.events.warn(problem, { store: name, cause: causeOf(error) }),
-    });
+    const pathOf = (path: string) => resolve(directory, path);
+    const versions = await Promise.all(namedByUsers(section).map((path) => versionOf(pathOf(path))));
+    const warn: Surroundings['warn'] = (problem, error) =>
+      parts.events.warn(problem, { store: name, cause: causeOf(error) });
+    const opening = lease.open(
+      { name: `user store ${name}`, config: { section, directory, versions }, uses: [parts.hashes, parts.store] },
+      () => openStore(section, { ...parts, name, pathOf, versions, warn }),
+      (store) => store.close(),
+    );
     await opening.then(
       (store) => stores.set(name, store),
       (error) => failures.push(error),
     );
   }
-  if (failures.length === 0) return new UserStores(stores, config, parts.events);
-  await new UserStores(stores).close();
-  throw failures.find((failure) => !(failure instanceof ConfigError)) ?? new ConfigError(failures.flatMap(problemsOf));
+  if (failures.length > 0) {
+    throw (
+      failures.find((failure) => !(failure instanceof ConfigError)) ?? new ConfigError(failures.flatMap(problemsOf))
+    );
+  }
+  return lease.open(
+    { name: 'user stores', config, uses: [...stores.values()] },
+    () => new UserStores(stores, config, parts.events),
+    (users) => users.close(),
+  );
+}
+
+/** Tries what a store asks of others. What is in files is not asked, and a module is not run. */
+export async function probeUsers(config: UserStoreConfig, directory: string): Promise<readonly Finding[]> {
+  if (config.type === 'file' || config.type === 'module') return [];
+  const store = new MemoryStore();
+  const hashes = new HashPool({ concurrent_checks: 1, queue: 0 });
+  const ignored = () => {};
+  const events = { warn: ignored, upgraded: ignored, shadowed: ignored };
+  const pathOf = (path: string) => resolve(directory, path);
+  return attemptAll(['tls', 'ca_file'], 'users-ca', async () => {
+    const users = await openStore(config, { name: '', pathOf, versions: [], hashes, store, events, warn: ignored });
+    try {
+      return (await users.probe?.()) ?? [];
+    } finally {
+      await users.close();
+    }
+  });
 }
 
 /** What the log is told: the cause of an outage, not the outage. */

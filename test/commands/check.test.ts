@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, test } from 'node:test';
 import { exportPKCS8, generateKeyPair } from 'jose';
-import { problemsOf } from '../../src/commands/check.ts';
+import { examine } from '../../src/commands/check.ts';
 import { formats } from '../../src/commands/problem-formats.ts';
 import { formatProblem, warning } from '../../src/config/problem.ts';
 import { postern } from '../support/cli.ts';
@@ -45,9 +45,10 @@ function folderOf(files: Files): string {
 }
 
 /** Paths from the folder; OpenSSL words its reasons differently from version to version. */
-function say(folder: string): string[] {
+async function say(folder: string): Promise<string[]> {
   const relative = (line: string) => line.replaceAll(`${folder}/`, '').replace(/error:.*/, '(OpenSSL)');
-  return problemsOf(join(folder, 'gateway.yaml')).map((problem) => relative(formatProblem(problem)));
+  const { problems } = await examine(join(folder, 'gateway.yaml'));
+  return problems.map((problem) => relative(formatProblem(problem)));
 }
 
 describe('check opens the files that gateway.yaml names, and says', () => {
@@ -109,18 +110,18 @@ describe('check opens the files that gateway.yaml names, and says', () => {
     ],
   ];
   for (const [sentence, files, said] of rows) {
-    test(sentence, () => assert.deepEqual(say(folderOf(files)), said));
+    test(sentence, async () => assert.deepEqual(await say(folderOf(files)), said));
   }
 
-  test('a users file behind a symbolic link to itself', () => {
+  test('a users file behind a symbolic link to itself', async () => {
     const folder = folderOf({ 'gateway.yaml': withUsers('loop.yaml') });
     symlinkSync('loop.yaml', join(folder, 'loop.yaml'));
-    assert.deepEqual(say(folder), ['gateway.yaml:5:30: cannot read it: its symbolic links go round in circles']);
+    assert.deepEqual(await say(folder), ['gateway.yaml:5:30: cannot read it: its symbolic links go round in circles']);
   });
 
-  test('and makes no keys', () => {
+  test('and makes no keys', async () => {
     const folder = folderOf({});
-    say(folder);
+    await say(folder);
     assert.deepEqual(readdirSync(join(folder, 'keys')), []);
     assert.ok(!existsSync(join(folder, 'users.yaml.tmp')));
   });
@@ -135,14 +136,14 @@ describe('check warns of a secret that others can read', () => {
     ['but not of a gateway.yaml in which there is none', 'gateway.yaml', 0o644, {}, []],
   ];
   for (const [sentence, file, mode, files, warned] of rows) {
-    test(sentence, () => {
+    test(sentence, async () => {
       const folder = folderOf(files);
       chmodSync(join(folder, file), mode);
       const expected = warned.map(
         (place) =>
           `gateway.yaml:${place}: warning: others than its owner can read or write this secret (mode ${mode.toString(8)} of ${file}): chmod 600 [readable-secret]`,
       );
-      assert.deepEqual(say(folder), expected);
+      assert.deepEqual(await say(folder), expected);
     });
   }
 });

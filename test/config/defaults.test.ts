@@ -86,6 +86,7 @@ const defaults: readonly [key: string, value: unknown][] = [
   ['upstreams.travel.host', 'preserve'],
   ['upstreams.travel.authorization', 'keep'],
   ['upstreams.travel.identity_headers', {}],
+  ['upstreams.travel.cookies', {}],
   ['routes.0.methods', undefined],
   ['routes.0.scopes', []],
   ['routes.0.any_scope', []],
@@ -95,6 +96,8 @@ const defaults: readonly [key: string, value: unknown][] = [
   ['routes.0.public', false],
   ['routes.0.rewrite', undefined],
   ['routes.0.strip_prefix', undefined],
+  ['mode', 'enforce'],
+  ['routes.0.mode', 'enforce'],
   ['routes.0.websocket', false],
   ['routes.0.max_body', 10 * 1024 ** 2],
   ['routes.0.encoded_slashes', false],
@@ -119,7 +122,7 @@ const GIVEN = ['tokens.issuer', 'tokens.audience', 'clients.0.id', 'clients.0.au
     'routes.0.path',
     'routes.0.upstream',
   ])
-  .concat(['routes.0.at', 'directory', 'warnings']);
+  .concat(['routes.0.at', 'file', 'directory', 'files', 'warnings']);
 
 test('the table has every default', () => {
   const known = [...GIVEN, ...defaults.map(([key]) => key)];

@@ -48,7 +48,7 @@ test('every text in the folder belongs to a gateway.yaml', () => {
 function say(file: string): string {
   try {
     const checks = file.startsWith('warning-') ? advice : [];
-    const { directory, warnings, ...sections } = loadConfig(join(FOLDER, file), checks);
+    const { file: _, directory, files, warnings, ...sections } = loadConfig(join(FOLDER, file), checks);
     assert.equal(directory, resolve(FOLDER));
     if (warnings.length > 0) return `${warnings.map(formatProblem).join('\n')}\n`.replaceAll(FOLDER, '');
     return `${JSON.stringify(sections, undefined, 2)}\n`.replaceAll(FOLDER, '');

@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import { createHmac } from 'node:crypto';
 import { describe, mock, type TestContext, test } from 'node:test';
-import { UnsecuredJWT } from 'jose';
-import { BASIC, login, type RunningGateway, startGateway, startUpstream } from '../support/gateway.ts';
+import { decodeJwt, UnsecuredJWT } from 'jose';
+import { BASIC, login, postForm, type RunningGateway, startGateway, startUpstream } from '../support/gateway.ts';
 import { ISSUER_AUDIENCE, makeKey, type RunningIssuer, startIssuer } from '../support/issuer.ts';
 import { sendRaw } from '../support/raw.ts';
 
@@ -110,6 +110,15 @@ describe('a route', () => {
 });
 
 describe("another issuer's token", () => {
+  test('is not revoked with one of ours that has the same jti', async (context) => {
+    const { issuer, gateway } = await startAll(context);
+    const own = await ownToken(gateway);
+    const theirs = await issuer.sign({ jti: decodeJwt(own).jti });
+    await postForm(gateway, '/revoke', { token: own });
+    assert.equal(await answerTo(gateway, '/both', own), REFUSED);
+    assert.equal(await answerTo(gateway, '/both', theirs), '200');
+  });
+
   test('is refused unless every part of it is right', async (context) => {
     const { issuer, gateway } = await startAll(context, { tokens: { algorithms: ['RS256', 'ES256'] } });
     const [other, elliptic, strong] = await Promise.all([

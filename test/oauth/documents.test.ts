@@ -33,7 +33,7 @@ describe('metadata', () => {
           scopes_supported: ['read', 'write'],
           tls_client_certificate_bound_access_tokens: false,
           subject_types_supported: ['public'],
-          id_token_signing_alg_values_supported: ['RS256'],
+          id_token_signing_alg_values_supported: ['ES256'],
         },
         path,
       );

@@ -1,9 +1,11 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { client as clientSchema } from '../../src/config/client-section.ts';
+import { tokens } from '../../src/config/schema.ts';
 import { unavailable } from '../../src/errors.ts';
 import { RefreshTokenGrant } from '../../src/oauth/grants/refresh-token.ts';
 import { MemoryStore } from '../../src/store/memory.ts';
+import { CarriedSessions } from '../../src/tokens/carried-sessions.ts';
 import { RefreshFamilies } from '../../src/tokens/refresh-families.ts';
 import { RevokedTokens } from '../../src/tokens/revoked-tokens.ts';
 import { UserStores } from '../../src/users/user-stores.ts';
@@ -22,11 +24,9 @@ test('a refresh token that came while its user store was out is still good after
   };
   const users = new UserStores(new Map([['directory', { ...directory, lookup }]]));
   const store = new MemoryStore();
-  const families = new RefreshFamilies(
-    store,
-    new RevokedTokens(store, { issuer: 'https://a', longestLifetimeMs: 60_000 }),
-  );
-  const grant = new RefreshTokenGrant({ families, users });
+  const families = new RefreshFamilies(store, new RevokedTokens(store));
+  const carried = new CarriedSessions(store, tokens.parse({ issuer: 'https://a', audience: 'https://a' }));
+  const grant = new RefreshTokenGrant({ families, users, carried });
   const client = clientSchema.parse({
     id: 'app',
     auth: 'none',

@@ -149,7 +149,7 @@ for (const [name, store] of [
         const users = parse(readFileSync(file, 'utf8'));
         edit(users);
         writeFileSync(file, stringify(users));
-        await delay(300); // A changed file is noticed within a quarter of a second.
+        await gateway.gateway.reload();
       };
       const ann = (await login(gateway)).body;
       const bob = (await login(gateway, { username: 'bob' })).body;

@@ -69,7 +69,7 @@ for (const [name, store] of [
       assert.equal((exp ?? 0) - (iat ?? 0), 900);
       assert.ok(Math.abs(Number(auth_time) - Number(iat)) <= 1);
       const { alg, typ } = decodeProtectedHeader(token);
-      assert.deepEqual({ alg, typ }, { alg: 'RS256', typ: 'at+jwt' });
+      assert.deepEqual({ alg, typ }, { alg: 'ES256', typ: 'at+jwt' });
     });
 
     test('the ID token is for the client', async (context) => {

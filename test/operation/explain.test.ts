@@ -3,7 +3,9 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import { type TestContext, test } from 'node:test';
 import { importPKCS8, type JWTPayload, SignJWT } from 'jose';
+import { askGateway } from '../../src/commands/ask-gateway.ts';
 import { explanationOf } from '../../src/commands/explain.ts';
+import type { ExplanationDocument } from '../../src/explain/document.ts';
 import { login, type RunningGateway, type RunningUpstream, startGateway, startUpstream } from '../support/gateway.ts';
 import { ISSUER_AUDIENCE, startIssuer } from '../support/issuer.ts';
 import { sendRaw } from '../support/raw.ts';
@@ -63,14 +65,28 @@ function explained({ directory }: RunningGateway, target: string, { method = 'GE
   });
 }
 
-/** The status that the running gateway gives the same request. */
+/** The status that the running gateway gives the same request, and its id. */
 async function answered(gateway: RunningGateway, target: string, { method = 'GET', token, headers = [] }: Asked) {
   const host = headers.some((line) => /^host:/i.test(line)) ? [] : ['Host: any.example'];
   const authorization = token === undefined ? [] : [`Authorization: Bearer ${token}`];
   const close = headers.some((line) => /^connection:/i.test(line)) ? [] : ['Connection: close'];
   const lines = [`${method} ${target} HTTP/1.1`, ...host, ...headers, ...authorization, ...close];
   const answer = await sendRaw(gateway, `${lines.join('\r\n')}\r\n\r\n`);
-  return Number(/^HTTP\/1\.1 (\d{3})/.exec(answer)?.[1]);
+  const [, status, id = ''] = /^HTTP\/1\.1 (\d{3})[\s\S]*?\r\nX-Request-Id: (\S+)/.exec(answer) ?? [];
+  return { status: Number(status), id };
+}
+
+/** What the running gateway says of the same request beforehand. */
+function told({ adminUrl }: RunningGateway, target: string, { method = 'GET', token, headers = [] }: Asked) {
+  const url = /^\/(?!\/)/.test(target) ? `http://any.example${target}` : target;
+  const authorization = token === undefined ? [] : [`Authorization: Bearer ${token}`];
+  const question = { method, url, headers: [...headers, ...authorization] };
+  return askGateway<ExplanationDocument>({ origin: adminUrl, token: '' }, 'POST', '/explain', question);
+}
+
+/** What it says afterwards. */
+function remembered({ adminUrl }: RunningGateway, id: string) {
+  return askGateway<ExplanationDocument>({ origin: adminUrl, token: '' }, 'GET', `/explain?request=${id}`);
 }
 
 test('a request is explained as the running gateway answers it', async (context) => {
@@ -147,12 +163,28 @@ test('a request is explained as the running gateway answers it', async (context)
   ];
   for (const [sentence, target, status, asked = {}] of rows) {
     const before = upstream.seen.length;
-    assert.equal(await answered(gateway, target, asked), status, sentence);
+    const answer = await answered(gateway, target, asked);
+    assert.equal(answer.status, status, sentence);
     const sent = upstream.seen.slice(before);
-    const { refusal, upstream: told, checks } = await explained(gateway, target, asked);
+    const { refusal, upstream: foretold, checks, nearMisses } = await explained(gateway, target, asked);
     assert.equal(refusal?.status ?? 200, status, `${sentence}: ${JSON.stringify(checks)}`);
-    assert.equal(told === undefined, sent.length === 0, sentence);
-    if (told) assertAlike(told, sent, sentence);
+    assert.equal(foretold === undefined, sent.length === 0, sentence);
+    if (foretold) assertAlike(foretold, sent, sentence);
+    const running = await told(gateway, target, asked);
+    assert.equal(running.refusal?.error, refusal?.code, sentence);
+    assert.deepEqual(running.upstream?.path, foretold?.path, sentence);
+    if (status === 200) continue;
+    const after = await remembered(gateway, answer.id);
+    assert.equal(after.refusal?.error, refusal?.code, sentence);
+    assert.deepEqual(after.refusal?.headers, running.refusal?.headers, sentence);
+    assert.equal(after.route?.path, running.route?.path, sentence);
+    if (checks.some(({ name }) => name === 'route'))
+      assert.equal(after.near_misses.length, nearMisses.length, sentence);
+    assert.deepEqual(
+      after.checks.map(({ passed }) => passed).filter((passed) => !passed),
+      [false],
+      sentence,
+    );
   }
   assert.equal(upstream.seen.length, rows.filter(([, , status]) => status === 200).length, 'explaining sends nothing');
 });
@@ -182,7 +214,8 @@ test('the gateway answers its own paths itself, and no others', async (context) 
     .concat(['/.well-known/openid-configuration', '/.well-known/oauth-authorization-server/auth'])
     .concat(['/auth/.well-known/openid-configuration']);
   for (const path of paths) {
-    assert.notEqual(await answered(gateway, path, {}), 404, path);
+    assert.notEqual((await answered(gateway, path, {})).status, 404, path);
+    assert.equal((await told(gateway, path, {})).outcome, 'answered by the gateway itself', path);
     assert.equal((await explained(gateway, path, {})).outcome, 'answered by the gateway itself', path);
   }
   assert.equal((await explained(gateway, '/tokens', {})).outcome, 'refused');

@@ -97,7 +97,7 @@ describe('postern keys', () => {
     const [first] = await list(file);
     assert.deepEqual(
       { ...first, created: undefined, signs_from: undefined },
-      { kid, algorithm: 'RS256', state: 'signing', created: undefined, signs_from: undefined, withdrawn_at: null },
+      { kid, algorithm: 'ES256', state: 'signing', created: undefined, signs_from: undefined, withdrawn_at: null },
     );
 
     const { code, stdout } = await postern(['keys', 'rotate', file]);
@@ -112,8 +112,8 @@ describe('postern keys', () => {
 
     const table = (await postern(['keys', 'list', file])).stdout.split('\n');
     assert.match(table[0] ?? '', /^KID +ALGORITHM +STATE +CREATED +SIGNS FROM +WITHDRAWN AT$/);
-    assert.match(table[1] ?? '', /^\S+ +RS256 +signing +\S+Z +\S+Z +\S+Z$/);
-    assert.match(table[2] ?? '', /^\S+ +RS256 +next +\S+Z +\S+Z +-$/);
+    assert.match(table[1] ?? '', /^\S+ +ES256 +signing +\S+Z +\S+Z +\S+Z$/);
+    assert.match(table[2] ?? '', /^\S+ +ES256 +next +\S+Z +\S+Z +-$/);
 
     const again = await postern(['keys', 'rotate', file]);
     assert.equal(again.code, 1);

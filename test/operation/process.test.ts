@@ -129,6 +129,7 @@ describe('the exit code', () => {
     ['2 for users that cannot be read', ['check', noUsers], 2, /^$/, /gateway\.yaml:\d+:\d+: cannot read it/],
     ['2 for users that cannot be read when they are served', ['serve', noUsers], 2, /^$/, /gone\.yaml/],
     ['2 for a file that does not exist', ['check', '/nonexistent.yaml'], 2, /^$/, /nonexistent/],
+    ['0 for the version', ['--version'], 0, /^\d+\.\d+\.\d+\n$/, /^$/],
     ['2 for an unknown command', ['fly'], 2, /^$/, /fly/],
     ['2 for a method that clients cannot be made for', ['client', 'new', '--auth', 'x'], 2, /^$/, /private_key_jwt/],
     [

@@ -5,7 +5,7 @@ import { connect } from 'node:net';
 import { after, before, describe, test } from 'node:test';
 import { upstream } from '../../src/config/schema.ts';
 import type { Exchange } from '../../src/proxy/exchange.ts';
-import { headerPolicy, requestHeaders, responseHeaders } from '../../src/proxy/headers.ts';
+import { type HeaderPolicy, headerPolicy, requestHeaders, responseHeaders } from '../../src/proxy/headers.ts';
 
 const server = createServer();
 before(() => once(server.listen(0, '127.0.0.1'), 'listening'));
@@ -23,13 +23,17 @@ async function received(lines: readonly string[]): Promise<IncomingMessage> {
   return request;
 }
 
+function policyOf(config: Record<string, unknown> = {}): HeaderPolicy {
+  return headerPolicy(upstream.parse({ targets: ['http://10.0.0.1:9000'], ...config }));
+}
+
 async function sent(
   lines: readonly string[],
   config: Record<string, unknown> = {},
   given: Partial<Exchange> = {},
 ): Promise<[string, string][]> {
   const request = await received(lines.some((line) => /^host:/i.test(line)) ? lines : ['Host: api.example', ...lines]);
-  const policy = headerPolicy(upstream.parse({ targets: ['http://10.0.0.1:9000'], ...config }));
+  const policy = policyOf(config);
   const exchange = {
     clientAddress: '192.0.2.1',
     forwardedFor: '192.0.2.1',
@@ -210,6 +214,78 @@ test('response headers lose what is hop by hop, and keep their bytes and repetit
     ['X-Latin', 'caf\xe9'],
   ].flat();
   const expected = ['Content-Type', 'text/plain', 'Set-Cookie', ['a=1', 'b=2', 'c=3'], 'X-Latin', 'caf\xe9'];
-  assert.deepEqual(responseHeaders(raw.map((text) => Buffer.from(text, 'latin1'))), expected);
-  assert.deepEqual(responseHeaders(raw), expected);
+  const policy = policyOf();
+  assert.deepEqual(
+    responseHeaders(
+      raw.map((text) => Buffer.from(text, 'latin1')),
+      policy,
+    ),
+    expected,
+  );
+  assert.deepEqual(responseHeaders(raw, policy), expected);
+});
+
+describe('a cookie that carries the session of a login', () => {
+  const config = { cookies: { JSESSIONID: '{carry.session}', 'ASP.NET_SessionId': 'x{carry.other}' } };
+  const ours = { claims: { sub: 'u-1' }, carried: { session: 'A%3A"b"==', other: 'y' } };
+  const BOTH = 'JSESSIONID=A%3A"b"==; ASP.NET_SessionId=xy';
+  const SENT: [sentence: string, lines: string[], given: Partial<Exchange>, expected: string[]][] = [
+    ['is set as it was', [], ours, [BOTH]],
+    ['comes before the others', ['Cookie: a=1; b="2"'], ours, [`${BOTH}; a=1; b="2"`]],
+    ['makes one header of several', ['Cookie: a=1', 'cookie: b=2;;'], ours, [`${BOTH}; a=1; b=2`]],
+    ['replaces the client’s', ['Cookie: JSESSIONID=evil; a=1; jsessionid=evil'], ours, [`${BOTH}; a=1`]],
+    ['is left out where nothing is carried', ['Cookie: JSESSIONID=evil'], { claims: {} }, []],
+    [
+      'is left out alone',
+      ['Cookie: a=1; JSESSIONID=evil'],
+      { claims: {}, carried: { other: 'y' } },
+      ['ASP.NET_SessionId=xy; a=1'],
+    ],
+    ['is nobody’s on a public route', ['Cookie: JSESSIONID=evil; a=1'], { isPublic: true }, ['a=1']],
+    ['is not what Connection names', ['Connection: Cookie', 'Cookie: a=1'], ours, [BOTH]],
+    ...[
+      'ASP_NET.SessionId=evil',
+      'ASP%2eNET_SessionId=evil',
+      'JSESSIONID',
+      'JSESSIONID[0]=evil',
+      '\tJSESSIONID =evil',
+      '%4aSESSIONID=evil',
+      'a=1,JSESSIONID=evil',
+      'JSESSIONID="evil; b=2"',
+    ].map((cookie): (typeof SENT)[number] => [
+      `is not ${cookie}`,
+      [`Cookie: ${cookie}`],
+      { claims: {} },
+      cookie.includes('b=2') ? ['b=2"'] : [],
+    ]),
+  ];
+  for (const [sentence, lines, given, expected] of SENT) {
+    test(sentence, async () => assert.deepEqual(under(await sent(lines, config, given), 'cookie'), expected));
+  }
+
+  const SET: [cookie: string, passes: boolean][] = [
+    ['a=1; Path=/; Expires=Thu, 01 Jan 2032 00:00:00 GMT', true],
+    ['JSESSIONID=2; Path=/', false],
+    ['jsessionid=; Max-Age=0', false],
+    ['ASP.NET_SessionId=2', false],
+    ['a=1; Path=/, JSESSIONID=2', false],
+    ['JSESSIONID2=2', true],
+  ];
+  for (const [cookie, passes] of SET) {
+    test(`${passes ? 'leaves' : 'keeps from the client'} Set-Cookie: ${cookie}`, () => {
+      assert.deepEqual(responseHeaders(['Set-Cookie', cookie], policyOf(config)), passes ? ['Set-Cookie', cookie] : []);
+    });
+  }
+
+  test('a header of ours may have it, instead of the client’s token', async () => {
+    const token = {
+      identity_headers: { Authorization: 'Bearer {carry.session}', 'X-Other': '{carry.other} {token.sub}' },
+    };
+    const lines = ['Authorization: Bearer ours', 'DPoP: proof', 'X-Other: evil'];
+    const headers = await sent(lines, token, ours);
+    assert.deepEqual(under(headers, 'authorization'), [`Bearer ${ours.carried.session}`]);
+    assert.deepEqual([under(headers, 'x-other'), under(headers, 'dpop')], [['y u-1'], []]);
+    const without = await sent(lines, token, { claims: { sub: 'u-1' } });
+    assert.deepEqual([under(without, 'authorization'), under(without, 'x-other')], [[], []]);
+  });
 });

@@ -12,7 +12,7 @@ import { upstream } from '../../src/config/schema.ts';
 import { toGatewayError } from '../../src/errors.ts';
 import type { Exchange, Outcome } from '../../src/proxy/exchange.ts';
 import { forward } from '../../src/proxy/forward.ts';
-import { Upstreams } from '../../src/proxy/upstreams.ts';
+import { Upstream, Upstreams } from '../../src/proxy/upstreams.ts';
 
 /** A server of the test, and a promise of all that it forwarded: outcomes, and codes of what was thrown. */
 export interface Gateway {
@@ -55,9 +55,9 @@ async function answer(request: IncomingMessage, response: ServerResponse, exchan
 }
 
 export function upstreamsOf(context: TestContext, config: Record<string, unknown>): Upstreams {
-  const upstreams = new Upstreams({ api: upstream.parse(config) });
-  context.after(() => upstreams.destroy());
-  return upstreams;
+  const api = new Upstream({ name: 'api', config: upstream.parse(config), neverPassed: [] });
+  context.after(() => api.close());
+  return new Upstreams([api]);
 }
 
 export function exchangeOf(upstreams: Upstreams, given: Partial<Exchange>): Exchange {

@@ -5,6 +5,10 @@ import type { RouteConfig } from '../../src/config/schema.ts';
 export function routesOf(...raw: (string | Record<string, unknown>)[]): RouteConfig[] {
   return raw.map((entry, index) => {
     const fields = typeof entry === 'string' ? { path: entry } : entry;
-    return { ...route.parse({ upstream: 'api', ...fields }), at: { file: 'gateway.yaml', line: index + 1, column: 5 } };
+    return {
+      ...route.parse({ upstream: 'api', ...fields }),
+      mode: 'enforce',
+      at: { file: 'gateway.yaml', line: index + 1, column: 5 },
+    };
   });
 }

@@ -263,13 +263,13 @@ describe('no secret is in logs, errors and metrics', () => {
       good.replace('$v=19', '$v=x'),
     ]) {
       writeFileSync(users, broken);
-      await new Promise((resolve) => setTimeout(resolve, 400));
+      await new Promise((resolve) => setTimeout(resolve, 800));
       await askToken(round, `${gateway.url}/token`, LOGIN, basic('web', OPERATOR_SECRETS.web));
     }
     writeFileSync(join(gateway.directory, 'keys', 'z.pem'), pem.join('\n'));
     await new Promise((resolve) => setTimeout(resolve, 5500));
     writeFileSync(users, good);
-    assert.match(gateway.output(), /users file not read again/);
+    assert.match(gateway.output(), /users\.yaml:\d+:\d+: /);
     assert.match(gateway.output(), /signing keys not read again/);
     await searchAll(round, gateway);
   });
@@ -431,9 +431,11 @@ describe('the admin address', () => {
       ['an opaque origin', '/metrics', [`Host: ${host}`, 'Origin: null'], 403],
       ['the sessions', '/sessions?user=ann', ['Host: evil.example'], 403],
       ['the end of sessions', '/sessions?user=ann', ['Host: evil.example'], 403],
+      ['why a request was refused', '/explain?request=1', ['Host: evil.example'], 403],
+      ['what would become of a request', '/explain', [`Host: ${host}`, 'Origin: https://evil.example'], 403],
     ];
     for (const [sentence, target, headers, status] of rows) {
-      const method = sentence.startsWith('the end') ? 'DELETE' : 'GET';
+      const method = sentence.startsWith('the end') ? 'DELETE' : sentence.startsWith('what would') ? 'POST' : 'GET';
       const answer = await sendRaw(
         { url: gateway.adminUrl },
         `${method} ${target} HTTP/1.1\r\n${headers.join('\r\n')}\r\nConnection: close\r\n\r\n`,

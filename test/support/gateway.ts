@@ -1,10 +1,9 @@
 import { randomUUID } from 'node:crypto';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer, type IncomingHttpHeaders, type RequestListener, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import type { TestContext } from 'node:test';
 import { stringify } from 'yaml';
 import type { Config } from '../../src/config/schema.ts';
 import { createGateway, type Gateway, readConfig } from '../../src/gateway.ts';
@@ -50,6 +49,8 @@ const BASE: Settings = {
   tokens: {
     issuer: 'https://gateway.example/auth',
     audience: 'https://api.example',
+    // Made in a millisecond, and RSA keys in hundreds.
+    signing: { algorithm: 'ES256' },
     claims: { customData: { cn: '{user.cn}' }, roles: '{user.groups}' },
   },
   clients: [
@@ -98,13 +99,22 @@ const OWNER_ONLY = { mode: 0o600 };
 /** Writes gateway.yaml and users.yaml into a new folder, and says which. */
 export function writeConfiguration(settings: Settings = {}): string {
   const directory = mkdtempSync(join(tmpdir(), 'postern-'));
-  const merged = Object.fromEntries(
-    Object.keys({ ...BASE, ...settings }).map((section) => [section, overlay(BASE[section], settings[section])]),
-  );
-  for (const [name, content] of Object.entries({ 'gateway.yaml': merged, 'users.yaml': USERS })) {
-    writeFileSync(join(directory, name), stringify(content), OWNER_ONLY);
-  }
+  replaceFile(directory, 'gateway.yaml', configurationOf(settings));
+  replaceFile(directory, 'users.yaml', stringify(USERS));
   return directory;
+}
+
+/** The text of a gateway.yaml. */
+export function configurationOf(settings: Settings): string {
+  const sections = Object.keys({ ...BASE, ...settings });
+  return stringify(Object.fromEntries(sections.map((section) => [section, overlay(BASE[section], settings[section])])));
+}
+
+/** In one step, as editors do it. */
+export function replaceFile(directory: string, name: string, text: string): void {
+  const file = join(directory, name);
+  writeFileSync(`${file}.new`, text, OWNER_ONLY);
+  renameSync(`${file}.new`, file);
 }
 
 /** The `store` section for a Redis that is shared with other tests: its keys are this gateway's own. */
@@ -136,7 +146,7 @@ export interface RunningUpstream {
 }
 
 /** A real API that notes what it gets and answers `{"ok":true}`, or as `answer` does. */
-export async function startUpstream(test: TestContext, answer?: RequestListener): Promise<RunningUpstream> {
+export async function startUpstream(test: Lifetime, answer?: RequestListener): Promise<RunningUpstream> {
   const seen: SeenRequest[] = [];
   const server = createServer((request, response) => {
     if (answer) return answer(request, response);

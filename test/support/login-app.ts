@@ -16,7 +16,7 @@ export interface LoginApp {
   /** Answers by their path; they go before the application's own. */
   readonly odd: Map<string, OddAnswer>;
   /** Users whose login the application has begun and finished: by session. */
-  readonly sessions: ReadonlyMap<string, string>;
+  readonly sessions: Map<string, string>;
   /** What came in so far: `POST /login`. */
   readonly requests: string[];
   stop(): Promise<void>;
@@ -24,8 +24,8 @@ export interface LoginApp {
 
 /**
  * An application with a login of old: a page with a token against forged requests and a cookie for who has not logged in
- * yet, a form that redirects to /home or shows itself again, and a session. It has a login in JSON at /api/login and one
- * by Basic at /basic, too.
+ * yet, a form that redirects to /home or shows itself again, and a session. It has a login in JSON at /api/login, whose
+ * session is a token, and one by Basic at /basic, too. Behind the login, /home and /api/home tell what they were sent.
  */
 export async function startLoginApp(people: ReadonlyMap<string, string>): Promise<LoginApp> {
   /** The form's token, by the cookie of the page. Each is good once. */
@@ -63,10 +63,30 @@ export async function startLoginApp(people: ReadonlyMap<string, string>): Promis
       if (username === undefined || visit !== undefined) return answerJson(response, 401, { error: 'log in first' });
       return answerJson(response, 200, { id: 7, profile: { name: `Name of ${username}`, groups: ['agents'] } });
     },
+    'GET /home': (request, response) => {
+      const { JSESSIONID: session = '' } = cookiesOf(request);
+      const username = sessions.get(session);
+      if (username === undefined) return response.writeHead(302, { Location: '/login' }).end();
+      response.setHeader('Set-Cookie', [`JSESSIONID=${session}; Path=/; HttpOnly`, 'seen=1; Path=/']);
+      return answerJson(response, 200, { username, cookie: request.headers.cookie?.replace(session, 'its session') });
+    },
+    'GET /logout': (request, response) => {
+      sessions.delete(cookiesOf(request).JSESSIONID ?? '');
+      response.writeHead(302, { Location: '/login' }).end();
+    },
     'POST /api/login': async (request, response) => {
       const { credentials = {} } = JSON.parse(await bodyOf(request));
-      const ok = isRight(credentials.login, credentials.secret);
-      answerJson(response, 200, ok ? { ok, user: { id: `id of ${credentials.login}`, active: true } } : { ok });
+      if (!isRight(credentials.login, credentials.secret)) return answerJson(response, 200, { ok: false });
+      const token = randomUUID();
+      sessions.set(token, credentials.login);
+      answerJson(response, 200, { ok: true, token, user: { id: `id of ${credentials.login}`, active: true } });
+    },
+    'GET /api/home': (request, response) => {
+      const username = sessions.get(bearerOf(request));
+      answerJson(response, username === undefined ? 401 : 200, { username });
+    },
+    'DELETE /api/login': (request, response) => {
+      response.writeHead(sessions.delete(bearerOf(request)) ? 204 : 401).end();
     },
     'GET /basic': ({ headers }, response) => {
       const [, encoded = ''] = headers.authorization?.split(' ') ?? [];
@@ -119,6 +139,10 @@ function answerJson(response: ServerResponse, status: number, body: object): voi
 function cookiesOf({ headers }: IncomingMessage): Record<string, string | undefined> {
   const pairs = (headers.cookie ?? '').split('; ').map((pair) => /^([^=]+)=(.*)$/.exec(pair) ?? []);
   return Object.fromEntries(pairs.map(([, name = '', value]) => [name, value]));
+}
+
+function bearerOf({ headers }: IncomingMessage): string {
+  return /^Bearer (.+)$/.exec(headers.authorization ?? '')?.[1] ?? '';
 }
 
 async function bodyOf(request: IncomingMessage): Promise<string> {

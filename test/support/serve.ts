@@ -6,6 +6,8 @@ import { type Lifetime, type Settings, writeConfiguration } from './gateway.ts';
 export interface ServedGateway {
   readonly url: string;
   readonly adminUrl: string;
+  /** The folder of gateway.yaml. */
+  readonly directory: string;
   readonly process: ChildProcessWithoutNullStreams;
   /** All lines of stdout so far. */
   readonly lines: string[];
@@ -29,5 +31,5 @@ export async function serve(lifetime: Lifetime, settings: Settings): Promise<Ser
     child.once('exit', (code) => reject(new Error(`it ended with ${code}`)));
   });
   const { address, admin } = await listening;
-  return { url: `http://${address}`, adminUrl: `http://${admin}`, process: child, lines };
+  return { url: `http://${address}`, adminUrl: `http://${admin}`, directory, process: child, lines };
 }

@@ -162,10 +162,10 @@ test('changed files are served to new connections, while open ones go on', async
   const renewed = makeAuthority().server;
   writeFileSync(`${files.certificate_file}.new`, renewed.cert);
   renameSync(`${files.certificate_file}.new`, files.certificate_file);
-  await until(() => gateway.records.some(({ msg }) => msg === 'certificates not read again'));
+  await until(() => gateway.records.some(({ msg }) => msg === 'configuration not reloaded'));
   assert.equal(await servedSerial(gateway).catch(String), server.x509.serialNumber, 'half a pair is not used');
   writeFileSync(files.private_key_file, renewed.key);
-  await until(() => gateway.records.some(({ msg }) => msg === 'certificates read again'));
+  await until(() => gateway.records.some(({ msg }) => msg === 'configuration reloaded'));
   const socket = open(gateway, { rejectUnauthorized: false });
   await once(socket, 'secureConnect');
   assert.equal(socket.getPeerCertificate().serialNumber, renewed.x509.serialNumber);

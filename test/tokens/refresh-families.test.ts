@@ -24,8 +24,8 @@ const WITHOUT_ROTATION: RefreshPolicy = { ...WITH_GRACE, rotate: false };
 const OURS = { clientId: 'travel' };
 const INVALID_GRANT = { code: 'invalid_grant', status: 400 };
 
-const openFamilies = (store: Store) =>
-  new RefreshFamilies(store, new RevokedTokens(store, { issuer: 'https://a', longestLifetimeMs: 60_000 }));
+const openFamilies = (store: Store, onEnd?: (grant: FamilyGrant) => void) =>
+  new RefreshFamilies(store, new RevokedTokens(store), onEnd);
 
 /** `token` with byte `at` changed: 0-15 family, 16-19 generation, 20-51 secret. */
 function changed(token: string, at: number): string {
@@ -107,6 +107,19 @@ for (const { name, open } of stores) {
       for (let use = 0; use < 4; use += 1) last = await useOnce(last);
       await assertRefused(first);
       await assertRefused(last);
+    });
+
+    it('whoever ends a family is told of its grant, once', async () => {
+      const ended: FamilyGrant[] = [];
+      const told = openFamilies(store, (grant) => ended.push(grant));
+      const grants = ['reused', 'revoked', 'ended'].map((carry) => ({ ...GRANT, carry }));
+      const [reused, revoked, byId] = await Promise.all(grants.map((grant) => told.start(grant, WITHOUT_GRACE)));
+      await told.use(reused?.token ?? '', OURS, WITHOUT_GRACE);
+      await assert.rejects(told.use(reused?.token ?? '', OURS, WITHOUT_GRACE), INVALID_GRANT);
+      await told.revoke(revoked?.token ?? '', OURS);
+      await told.revoke(revoked?.token ?? '', OURS);
+      assert.deepEqual([await told.end(byId?.sessionId ?? ''), await told.end(byId?.sessionId ?? '')], [true, false]);
+      assert.deepEqual(ended, grants);
     });
 
     it('ending one family leaves the others', async () => {

@@ -1,9 +1,8 @@
 import assert from 'node:assert/strict';
-import { mkdir, mkdtemp, rename, rm, symlink, unlink, writeFile } from 'node:fs/promises';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
-import { setTimeout as sleep } from 'node:timers/promises';
 import { hashSync as argon2Hash } from '@node-rs/argon2';
 import { hashSync as bcryptHash } from '@node-rs/bcrypt';
 import { passwords } from '../../src/config/passwords.ts';
@@ -35,8 +34,6 @@ function recorder(): { readonly passwords: HashedPasswords; readonly checked: st
   return { checked, passwords: new HashedPasswords(new PasswordChecker({ verify }, { unicode: 'raw' })) };
 }
 
-const ignore = (): void => {};
-
 function quickHash(password: string): string {
   return argon2Hash(password, { memoryCost: 64, timeCost: 1 });
 }
@@ -60,11 +57,13 @@ async function write(name: string, text: string | Buffer): Promise<string> {
   return path;
 }
 
-userStoreContract('a users.yaml', async () =>
-  FileUserStore.open(await write('contract.yaml', usersYaml(PEOPLE)), hashed, ignore),
+userStoreContract(
+  'a users.yaml',
+  async () => new FileUserStore(await write('contract.yaml', usersYaml(PEOPLE)), hashed),
 );
-userStoreContract('an htpasswd file', async () =>
-  FileUserStore.open(await write('contract.htpasswd', htpasswd(PEOPLE)), hashed, ignore),
+userStoreContract(
+  'an htpasswd file',
+  async () => new FileUserStore(await write('contract.htpasswd', htpasswd(PEOPLE)), hashed),
 );
 
 describe('digests with a salt, as `hash` says', () => {
@@ -75,7 +74,7 @@ describe('digests with a salt, as `hash` says', () => {
     // PHP 8.2.36: md5('NaCl' . 'myComplexPsw!1')
     const john = { password_hash: '68e6dfdf98c6619c0b6c54c0612302b9', password_salt: 'NaCl' };
     const path = await write('salted.yaml', JSON.stringify({ john, jane: { ...john, password_salt: 'KCl' } }));
-    const store = await FileUserStore.open(path, digests, ignore);
+    const store = new FileUserStore(path, digests);
     assert.equal((await store.verify('john', 'myComplexPsw!1')).outcome, 'accepted');
     assert.equal((await store.verify('john', 'wrong')).outcome, 'rejected');
     assert.equal((await store.verify('jane', 'myComplexPsw!1')).outcome, 'rejected');
@@ -84,7 +83,7 @@ describe('digests with a salt, as `hash` says', () => {
 
   test('without a salt are a problem of the file', async () => {
     const path = await write('unsalted.yaml', '{"john":{"password_hash":"68e6dfdf98c6619c0b6c54c0612302b9"}}');
-    await assert.rejects(FileUserStore.open(path, digests, ignore), ConfigError);
+    assert.throws(() => new FileUserStore(path, digests), ConfigError);
   });
 });
 
@@ -92,7 +91,7 @@ describe('disabled users', () => {
   test('are rejected with the right password, after a check of it, and cannot be looked up', async () => {
     const hashes = recorder();
     const path = await write('disabled.yaml', usersYaml([['a', 'right']], { disabled: true }));
-    const store = await FileUserStore.open(path, hashes.passwords, ignore);
+    const store = new FileUserStore(path, hashes.passwords);
     assert.deepEqual(await store.verify('a', 'right'), { outcome: 'rejected', reason: 'disabled' });
     assert.equal(hashes.checked.length, 1);
     assert.equal(await store.lookup('a'), undefined);
@@ -102,7 +101,7 @@ describe('disabled users', () => {
 describe('decoys', () => {
   test('check one hash of the file, the same for a name each time, and all of them over many names', async () => {
     const hashes = recorder();
-    const store = await FileUserStore.open(await write('decoys', htpasswd(PEOPLE)), hashes.passwords, ignore);
+    const store = new FileUserStore(await write('decoys', htpasswd(PEOPLE)), hashes.passwords);
     const chosen = new Map<string, string | undefined>();
     for (let index = 0; index < 100; index += 1) {
       await store.decoy(`stranger ${index}`, 'x');
@@ -118,7 +117,7 @@ describe('decoys', () => {
 
   test('check an argon2id hash where the file has no users', async () => {
     const hashes = recorder();
-    const store = await FileUserStore.open(await write('empty', ''), hashes.passwords, ignore);
+    const store = new FileUserStore(await write('empty', ''), hashes.passwords);
     await store.decoy('anyone', 'x');
     assert.match(hashes.checked.join(), /^\$argon2id\$v=19\$m=19456,t=2,p=1\$[^,$]+\$[^,$]+$/);
   });
@@ -134,74 +133,15 @@ describe('a file that cannot be opened', () => {
   ];
   for (const [sentence, path, message] of FILES) {
     test(sentence, async () => {
-      await assert.rejects(FileUserStore.open(await path(), hashed, ignore), (error) => {
-        assert.ok(error instanceof ConfigError);
-        assert.match(error.message, message);
-        return true;
-      });
-    });
-  }
-});
-
-describe('a file that changes', () => {
-  const CHANGES: readonly [sentence: string, change: (path: string, text: string) => Promise<void>][] = [
-    ['by being written to', (path, text) => writeFile(path, text)],
-    [
-      'by being replaced',
-      async (path, text) => {
-        await writeFile(`${path}.new`, text);
-        await rename(`${path}.new`, path);
-      },
-    ],
-    [
-      'behind a symbolic link to its folder, as in a mounted ConfigMap',
-      async (path, text) => {
-        const folder = join(path, '..');
-        const next = `${folder}.next`;
-        await mkdir(next);
-        await writeFile(join(next, 'users'), text);
-        await symlink(next, `${folder}.link`);
-        await rename(`${folder}.link`, folder);
-      },
-    ],
-  ];
-  for (const [index, [sentence, change]] of CHANGES.entries()) {
-    test(`${sentence} is read again`, async () => {
-      const folder = join(directory, `change-${index}`);
-      await mkdir(`${folder}.first`);
-      await symlink(`${folder}.first`, folder);
-      const path = join(folder, 'users');
-      await writeFile(path, htpasswd([['old', 'right']]));
-      const store = await FileUserStore.open(path, hashed, assert.fail);
-      assert.equal((await store.verify('old', 'right')).outcome, 'accepted');
-
-      await change(path, htpasswd([['new', 'right']]));
-      await sleep(300);
-      const verdicts = await Promise.all([store.verify('new', 'right'), store.verify('old', 'right')]);
-      assert.deepEqual(
-        verdicts.map(({ outcome }) => outcome),
-        ['accepted', 'unknown'],
+      const file = await path();
+      assert.throws(
+        () => new FileUserStore(file, hashed),
+        (error) => {
+          assert.ok(error instanceof ConfigError);
+          assert.match(error.message, message);
+          return true;
+        },
       );
     });
   }
-
-  test('to a broken version is told once, and the last good version stays until the next one', async () => {
-    const problems: Error[] = [];
-    const path = await write('reread', htpasswd([['a', 'right']]));
-    const store = await FileUserStore.open(path, hashed, (problem) => problems.push(problem));
-    const BROKEN = [() => writeFile(path, 'a:hunter2'), () => unlink(path)];
-    for (const [index, breakFile] of BROKEN.entries()) {
-      await breakFile();
-      for (const again of [1, 2]) {
-        await sleep(300);
-        assert.equal((await store.verify('a', 'right')).outcome, 'accepted', `look ${again} at version ${index}`);
-      }
-      assert.equal(problems.length, index + 1);
-    }
-    await writeFile(path, htpasswd([['b', 'right']]));
-    await sleep(300);
-    assert.equal((await store.verify('a', 'right')).outcome, 'unknown');
-    assert.equal((await store.lookup('b'))?.sub, 'b');
-    assert.equal(problems.length, BROKEN.length);
-  });
 });

@@ -7,6 +7,7 @@ import { after, before, describe, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { passwords } from '../../src/config/passwords.ts';
 import { GatewayError, unavailable } from '../../src/errors.ts';
+import { SharedParts } from '../../src/lease.ts';
 import type { HashUpgrade } from '../../src/observe/user-store-events.ts';
 import type { Store } from '../../src/store/store.ts';
 import { type HashMaker, HashPool } from '../../src/users/password-hash/hash-pool.ts';
@@ -42,6 +43,7 @@ const hashes: HashMaker = {
 interface Opened {
   readonly users: UserStores;
   readonly upgrades: HashUpgrade[];
+  close(): Promise<void>;
 }
 
 async function open(path: string, store: Store): Promise<Opened> {
@@ -55,11 +57,12 @@ async function open(path: string, store: Store): Promise<Opened> {
     shadowed: () => assert.fail(),
     upgraded: (upgrade: HashUpgrade) => upgrades.push(upgrade),
   };
-  const users = await openUserStores({ staff: section }, directory, { hashes, store, events });
-  return { users, upgrades };
+  const lease = new SharedParts().lease();
+  const users = await openUserStores({ staff: section }, directory, { hashes, store, events, lease });
+  return { users, upgrades, close: () => lease.end() };
 }
 
-async function upgraded({ upgrades }: Opened): Promise<void> {
+async function upgraded({ upgrades }: Pick<Opened, 'upgrades'>): Promise<void> {
   while (upgrades.length === 0) await sleep(5);
 }
 
@@ -87,7 +90,7 @@ for (const { name, open: openStore } of stores) {
         assert.equal(await outcome(gateway, DECOMPOSED), 'accepted');
         assert.equal(await outcome(gateway, PASSWORD.slice(0, -1)), 'rejected');
         assert.match(checked.join(), /^\$argon2id/);
-        await gateway.users.close();
+        await gateway.close();
         assert.equal(gateway.upgrades.length, gateway === opened ? 1 : 0);
       }
     });
@@ -100,18 +103,19 @@ for (const { name, open: openStore } of stores) {
       test(`do not outlive a change of ${sentence} in the file`, async () => {
         const part = `changed ${salt}`;
         await writeFile(join(directory, part), usersYaml({ johndoe: PASSWORD }));
-        const opened = await open(part, openStore(part));
-        assert.equal(await outcome(opened, PASSWORD), 'accepted');
-        await upgraded(opened);
+        const store = openStore(part);
+        const before = await open(part, store);
+        assert.equal(await outcome(before, PASSWORD), 'accepted');
+        await upgraded(before);
+        await before.close();
         await writeFile(join(directory, part), usersYaml({ johndoe: 'p new' }, salt));
-        await sleep(300);
+        const opened = await open(part, store);
         assert.equal(await outcome(opened, PASSWORD), 'rejected');
         assert.equal(await outcome(opened, 'p new'), 'accepted');
-        opened.upgrades.length = 0;
         await upgraded(opened);
         assert.equal(await outcome(opened, 'p new'), 'accepted');
         assert.match(checked.join(), /^\$argon2id/);
-        await opened.users.close();
+        await opened.close();
       });
     }
   });
@@ -128,7 +132,7 @@ test('a store that is out is no verdict', async () => {
   };
   const opened = await open('out', out);
   await assert.rejects(outcome(opened, PASSWORD), (error) => error instanceof GatewayError && error.status === 503);
-  await opened.users.close();
+  await opened.close();
 });
 
 /** JSON is YAML. */

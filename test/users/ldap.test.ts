@@ -118,6 +118,38 @@ async function outcome(store: LdapUserStore, username: string, password = PASSWO
   }
 }
 
+describe('what a directory can be asked is tried without a login', { skip }, () => {
+  const GROUPS_BASE = { base_dn: 'ou=nowhere,dc=example,dc=com', filter: '(member={dn})', attribute: 'cn' };
+  const PROBES: readonly [sentence: string, changes: () => Partial<LdapUsersConfig>, found: readonly string[]][] = [
+    ['a search', () => SEARCH, []],
+    ['a template, without a service account', () => TEMPLATE, []],
+    ['StartTLS with an authority', () => ({ ...SEARCH, start_tls: true }), []],
+    ['another password', () => ({ ...SEARCH, bind_password: 'x' }), ['bind_dn users-bind']],
+    ['a base that is not there', () => ({ ...SEARCH, base_dn: 'ou=x,dc=example,dc=com' }), ['base_dn users-base-dn']],
+    ['groups that are not there', () => ({ ...SEARCH, groups: GROUPS_BASE }), ['groups.base_dn users-base-dn']],
+    [
+      'the second server of two',
+      () => ({ ...SEARCH, url: [`ldap://127.0.0.1:${directory().port}`, 'ldap://127.0.0.1:1'] }),
+      ['url.1 users-unreachable'],
+    ],
+    [
+      'a name that the certificate is not for',
+      () => ({ ...SEARCH, url: [`ldaps://127.0.0.2:${directory().securePort}`] }),
+      ['url.0 users-unreachable'],
+    ],
+  ];
+  for (const [sentence, changes, expected] of PROBES) {
+    test(sentence, async () => {
+      const store = open(changes(), readFileSync(directory().caFile, 'utf8'));
+      const found = await store.probe();
+      assert.deepEqual(
+        found.map(({ at, code }) => `${at.join('.')} ${code}`),
+        expected,
+      );
+    });
+  }
+});
+
 describe('users of LDAP', { skip }, () => {
   const ann = { sub: 'ann', username: 'ann' };
   const LOGINS: readonly [sentence: string, changes: Partial<LdapUsersConfig>, username: string, expected: unknown][] =

@@ -139,7 +139,7 @@ describe('what a module has to be', () => {
     test(`${sentence} is ${sound ? 'loaded' : 'a problem of the configuration'}`, async () => {
       const path = join(directory, name);
       if (source !== undefined) await writeFile(path, source);
-      const opening = ModuleUserStore.open(path, BOUNDS);
+      const opening = ModuleUserStore.open(path, 'first', BOUNDS);
       if (sound) await opening;
       else await assert.rejects(opening, (error) => error instanceof ConfigError && !error.message.includes('\n'));
     });

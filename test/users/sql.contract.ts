@@ -82,6 +82,40 @@ export function sqlContract(kind: DatabaseKind): void {
   };
   describe(`legacy hashes of ${kind.name}`, () => legacyHashes({ skip, url: () => database().url, read }));
 
+  describe(`what ${kind.name} can be asked is tried without a login`, { skip }, () => {
+    const UPDATE = 'update people set password_hash = $2 where login = $1';
+    const PROBES: readonly [sentence: string, changes: () => Partial<SqlUsersConfig>, found: readonly string[]][] = [
+      ['statements that can be run', () => ({ rehash: UPDATE }), []],
+      ['an overlay', () => ({ rehash: 'overlay' }), []],
+      ['a misspelt table', () => ({ query: 'select 1 from poeple where login = $1' }), ['query users-statement']],
+      ['a misspelt column', () => ({ query: 'select 1 from people where lgoin = $1' }), ['query users-statement']],
+      ['a misspelt update', () => ({ rehash: UPDATE.replace('set', 'sets') }), ['rehash users-statement']],
+      [
+        'a second statement, which is not run',
+        () => ({ query: `${QUERY}; delete from people`, rehash: UPDATE }),
+        ['query users-statement'],
+      ],
+      ['nobody at the address', () => ({ url: withPort(database().url, 1) }), ['url users-unreachable']],
+    ];
+    for (const [sentence, changes, expected] of PROBES) {
+      test(sentence, async () => {
+        const store = open({ timeout: 2000, ...changes() });
+        const found = await store.probe();
+        await store.close();
+        assert.deepEqual(
+          found.map(({ at, code }) => `${at.join('.')} ${code}`),
+          expected,
+        );
+      });
+    }
+
+    test('nothing is changed', async () => {
+      const store = open({ query: 'select password_hash from people where login = $1' });
+      assert.ok(await store.lookup('dora'), 'people are still there');
+      await store.close();
+    });
+  });
+
   describe(`users of ${kind.name}`, { skip }, () => {
     const USERS: readonly [sentence: string, query: string, username: string, attributes: object | string][] = [
       [

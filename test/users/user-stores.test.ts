@@ -6,6 +6,7 @@ import { after, before, describe, test } from 'node:test';
 import { hashSync } from '@node-rs/bcrypt';
 import { ConfigError } from '../../src/config/problem.ts';
 import { GatewayError, unavailable } from '../../src/errors.ts';
+import { SharedParts } from '../../src/lease.ts';
 import { MemoryStore } from '../../src/store/memory.ts';
 import { type HashMaker, HashPool } from '../../src/users/password-hash/hash-pool.ts';
 import type { UserStore, Verdict } from '../../src/users/user-store.ts';
@@ -38,6 +39,7 @@ function open(config: Record<string, string>): Promise<UserStores> {
   return openUserStores(Object.fromEntries(sections), directory, {
     hashes,
     store: new MemoryStore(),
+    lease: new SharedParts().lease(),
     events: { warn: unexpected, upgraded: unexpected, shadowed: unexpected },
   });
 }

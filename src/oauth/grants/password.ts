@@ -2,6 +2,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { GatewayError } from '../../errors.ts';
 import type { LoginLimits } from '../../limits/login-limits.ts';
 import type { LoginEvent } from '../../observe/login-events.ts';
+import type { CarriedSessions } from '../../tokens/carried-sessions.ts';
 import type { RefreshFamilies } from '../../tokens/refresh-families.ts';
 import type { LoginVerdict, UserStores } from '../../users/user-stores.ts';
 import { ownerOf } from '../binding.ts';
@@ -21,6 +22,7 @@ export class PasswordGrant implements Grant {
   readonly #users: UserStores;
   readonly #limits: LoginLimits;
   readonly #families: RefreshFamilies;
+  readonly #carried: CarriedSessions;
   readonly #minFailureTimeMs: number;
   readonly #report: (event: LoginEvent) => void;
 
@@ -28,12 +30,14 @@ export class PasswordGrant implements Grant {
     users: UserStores;
     limits: LoginLimits;
     families: RefreshFamilies;
+    carried: CarriedSessions;
     minFailureTimeMs: number;
     reportLogin: (event: LoginEvent) => void;
   }) {
     this.#users = parts.users;
     this.#limits = parts.limits;
     this.#families = parts.families;
+    this.#carried = parts.carried;
     this.#minFailureTimeMs = parts.minFailureTimeMs;
     this.#report = parts.reportLogin;
   }
@@ -42,12 +46,20 @@ export class PasswordGrant implements Grant {
     const { form, client, address } = request;
     const credentials = readCredentials(request);
     const scope = grantedScope(form, client);
-    const { user, store } = await this.#login(request, credentials);
+    const { user, store, carried } = await this.#login(request, credentials);
+    const carry = carried && (await this.#carried.seal({ store, values: carried }));
     const authTime = Math.floor(Date.now() / 1000);
-    const family = { ...ownerOf(client, request.confirmation), user: { ...user, store }, scope, authTime, address };
+    const family = {
+      ...ownerOf(client, request.confirmation),
+      user: { ...user, store },
+      scope,
+      authTime,
+      address,
+      carry,
+    };
     const keepsSession = client.grants.includes('refresh_token');
     const issued = keepsSession ? await this.#families.start(family, client.refresh) : undefined;
-    const login = { attributes: user.attributes, authTime, sessionId: issued?.sessionId };
+    const login = { attributes: user.attributes, authTime, sessionId: issued?.sessionId, carry };
     return { grant: { subject: user.sub, clientId: client.id, scope, login }, refreshToken: issued?.token };
   }
 

@@ -1,5 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { type Client, type Entry, Filter, ResultCodeError } from 'ldapts';
+import { attempt, attemptAll, type Finding } from '../../config/finding.ts';
 import type { LdapUsersConfig } from '../../config/schema.ts';
 import { BoundedCalls } from '../bounded-calls.ts';
 import { isPlausiblePassword, isPlausibleUsername } from '../credentials.ts';
@@ -63,7 +64,25 @@ export class LdapUserStore implements UserStore {
     await this.#ask((client) => bindAsUser(client, dn, nobody));
   }
 
+  async probe(): Promise<readonly Finding[]> {
+    const told = this.#servers.each(this.#config.timeout, (client) => this.#probe(client));
+    const found = told.map((one, index) => attemptAll(['url', index], 'users-unreachable', () => one));
+    return (await Promise.all(found)).flat();
+  }
+
   async close(): Promise<void> {}
+
+  async #probe(client: Client): Promise<readonly Finding[]> {
+    await client.search('', { scope: 'base', attributes: ['1.1'] }).catch(assertAnswered);
+    const refused = await attempt(['bind_dn'], 'users-bind', () => this.#bindAsService(client));
+    if (refused.length > 0) return refused;
+    const { base_dn, groups } = this.#config;
+    const bases = [[['base_dn'], base_dn] as const, [['groups', 'base_dn'], groups?.base_dn] as const];
+    const found = bases.map(([at, dn]) =>
+      dn === undefined ? [] : attempt(at, 'users-base-dn', () => look(client, dn)),
+    );
+    return (await Promise.all(found)).flat();
+  }
 
   #ask<Answer>(task: (client: Client) => Promise<Answer>): Promise<Answer> {
     return this.#calls.run((time) => this.#servers.use(time, task));
@@ -127,6 +146,17 @@ export class LdapUserStore implements UserStore {
   #dnOf(username: string): string {
     return (this.#config.user_dn ?? '').replaceAll('{username}', () => escapeName(username));
   }
+}
+
+/** Whether there is such an entry, for whoever is bound. */
+async function look(client: Client, dn: string): Promise<void> {
+  const { searchEntries } = await client.search(dn, { scope: 'base', attributes: ['1.1'] });
+  if (searchEntries.length === 0) throw new Error('there is no such entry, or it may not be read');
+}
+
+/** A directory that refuses to tell about itself is there. */
+function assertAnswered(error: unknown): void {
+  if (!(error instanceof ResultCodeError)) throw error;
 }
 
 /** An empty password would bind as nobody and succeed (RFC 4513 §5.1.2): what cannot be right is not sent. */

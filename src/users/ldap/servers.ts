@@ -56,6 +56,11 @@ export class LdapServers {
     throw failures.length === 1 ? failures[0] : new AggregateError(failures, failures.map(String).join('; '));
   }
 
+  /** What `task` gives on a connection to each server. */
+  each<Answer>(ms: number, task: (client: Client) => Promise<Answer>): readonly Promise<Answer>[] {
+    return this.#config.url.map((url) => this.#connected(url, ms, task));
+  }
+
   #avoid(url: string, error: unknown): void {
     const nowMs = performance.now();
     if ((this.#avoidedUntilMs.get(url) ?? 0) < nowMs) this.#onPassedOver(url, error);

@@ -1,11 +1,15 @@
+import type { Finding } from '../../config/finding.ts';
 import type { LegacyLoginUsersConfig } from '../../config/schema.ts';
 import { readAttributes } from '../answer-attributes.ts';
+import { BackgroundTasks } from '../background-tasks.ts';
 import { isPlausiblePassword, isPlausibleUsername } from '../credentials.ts';
-import { type HttpAnswer, HttpExchanges, jsonOf, type Send } from '../http-exchanges.ts';
-import { toUser, type UserStore, type Verdict } from '../user-store.ts';
+import { HttpExchanges, jsonOf, type Send } from '../http-exchanges.ts';
+import { type Carried, toUser, type User, type UserStore, type Verdict } from '../user-store.ts';
+import { readCarried } from './carried.ts';
 import { addCookies, type Cookies, cookieHeader, readCookies } from './cookies.ts';
 import { hiddenFields } from './hidden-fields.ts';
 import { type Credentials, loginRequest } from './login-request.ts';
+import { askWhoami, carriedSession, endSession, isOver, openedSession, readWhoami } from './session.ts';
 import { showsAll } from './signs.ts';
 
 /** What the login page wants to see again. */
@@ -17,15 +21,19 @@ interface OpenedPage {
 /**
  * Users of an application that has a login of its own: the gateway logs in as a browser would. What neither `accept` nor
  * `reject` knows, or both do, is an outage. An unknown user cannot be told from a wrong password, nor can a user be
- * looked up.
+ * looked up but for by the session of their login.
  */
 export class LegacyLoginUserStore implements UserStore {
   readonly #config: LegacyLoginUsersConfig;
   readonly #exchanges: HttpExchanges;
+  readonly #logouts = new BackgroundTasks();
+  readonly #onNotEnded: (error: unknown) => void;
 
-  constructor(config: LegacyLoginUsersConfig, ca: string | undefined) {
+  /** @param onNotEnded is told why `logout` has left a session open */
+  constructor(config: LegacyLoginUsersConfig, ca: string | undefined, onNotEnded: (error: unknown) => void = () => {}) {
     this.#config = config;
     this.#exchanges = new HttpExchanges(config, ca);
+    this.#onNotEnded = onNotEnded;
   }
 
   async verify(username: string, password: string): Promise<Verdict> {
@@ -37,7 +45,41 @@ export class LegacyLoginUserStore implements UserStore {
   /** Nobody is unknown here whom the application was asked about. */
   async decoy(): Promise<void> {}
 
-  async close(): Promise<void> {}
+  probe(): Promise<readonly Finding[]> {
+    const { url, page, whoami, logout } = this.#config;
+    return this.#exchanges.probe([
+      [['url'], url],
+      [['page', 'url'], page?.url],
+      [['whoami', 'url'], whoami?.url],
+      [['logout', 'url'], logout?.url],
+    ]);
+  }
+
+  /** Asks `whoami` again. Without one, users stay as they were at the login. */
+  async resume(user: User, carried: Carried): Promise<User | undefined> {
+    const { whoami } = this.#config;
+    if (!whoami) return user;
+    return this.#exchanges.run(async (send) => {
+      const answer = await askWhoami(send, whoami, carriedSession(this.#config, carried));
+      if (isOver(answer, this.#config)) return undefined;
+      const kept = Object.entries(user.attributes).filter(([name]) => !(name in whoami.attributes));
+      const now = toUser(user.username, { ...Object.fromEntries(kept), ...readWhoami(whoami, answer) });
+      // An application may have given the session's number to somebody else by now.
+      return now.sub === user.sub ? now : undefined;
+    });
+  }
+
+  logout(carried: Carried): void {
+    const { logout } = this.#config;
+    if (!logout) return;
+    const session = carriedSession(this.#config, carried);
+    const end = () => this.#exchanges.run((send) => endSession(send, logout, session)).catch(this.#onNotEnded);
+    if (!this.#logouts.offer(end)) this.#onNotEnded(new Error('too many sessions wait to be ended'));
+  }
+
+  close(): Promise<void> {
+    return this.#logouts.close();
+  }
 
   /** With Basic, `a:b` and the password `c` are the same as `a` and `b:c` (RFC 7617 §2). */
   #readsAsAnother(username: string): boolean {
@@ -55,8 +97,11 @@ export class LegacyLoginUserStore implements UserStore {
       throw new Error(`the login was answered ${answer.status}, which is ${which}`);
     }
     if (!accepted) return { outcome: 'rejected' };
-    const attributes = await this.#readAttributes(send, answer, addCookies(page.cookies, readCookies(answer)));
-    return { outcome: 'accepted', user: toUser(credentials.username, attributes) };
+    const cookies = addCookies(page.cookies, readCookies(answer));
+    const documents = { $: jsonOf(answer), cookie: Object.fromEntries(cookies) };
+    const attributes = await this.#readAttributes(send, documents, cookies);
+    const carried = readCarried(this.#config.carry, documents);
+    return { outcome: 'accepted', user: toUser(credentials.username, attributes), ...(carried && { carried }) };
   }
 
   async #openPage(send: Send): Promise<OpenedPage> {
@@ -69,14 +114,16 @@ export class LegacyLoginUserStore implements UserStore {
     return { fields: Object.fromEntries(fields), cookies: addCookies(new Map(), readCookies(answer)) };
   }
 
-  async #readAttributes(send: Send, answer: HttpAnswer, cookies: Cookies): Promise<Readonly<Record<string, unknown>>> {
-    const { attributes, whoami } = this.#config;
-    const own = readAttributes(attributes, { $: jsonOf(answer), cookie: Object.fromEntries(cookies) });
+  async #readAttributes(
+    send: Send,
+    documents: Readonly<Record<string, unknown>>,
+    cookies: Cookies,
+  ): Promise<User['attributes']> {
+    const { attributes, bearer, whoami } = this.#config;
+    const own = readAttributes(attributes, documents);
     if (!whoami) return own;
-    const headers = { Accept: 'application/json', ...cookieHeader(cookies) };
-    const told = await send({ url: whoami.url, method: 'GET', headers });
-    if (told.status !== 200) throw new Error(`\`whoami\` was answered ${told.status}`);
-    return { ...own, ...readAttributes(whoami.attributes, { $: jsonOf(told) }) };
+    const told = await askWhoami(send, whoami, openedSession(bearer, documents, cookies));
+    return { ...own, ...readWhoami(whoami, told) };
   }
 }
 

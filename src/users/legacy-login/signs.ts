@@ -15,7 +15,7 @@ export function showsAll(answer: HttpAnswer, { status, location, body_contains, 
 }
 
 /** A query counts only where the configuration has one: most redirects carry some of their own. */
-function leadsTo({ url, headers }: HttpAnswer, place: string): boolean {
+export function leadsTo({ url, headers }: HttpAnswer, place: string): boolean {
   const { location } = headers;
   if (typeof location !== 'string' || !URL.canParse(location, url)) return false;
   const [actual, expected] = [new URL(location, url), new URL(place, url)];

@@ -1,8 +1,13 @@
+import { attempt, type Finding } from '../../config/finding.ts';
 import type { SqlUsersConfig } from '../../config/schema.ts';
+import { OVERLAY } from '../../config/user-store-sections.ts';
 import { BoundedCalls, type Time } from '../bounded-calls.ts';
 import type { StoredPassword } from '../password-hash/password-checker.ts';
 import type { HashKeeper } from '../password-upgrades.ts';
 import type { Row } from './row.ts';
+
+/** What the configuration has for a database to run. */
+export type Statement = 'query' | 'rehash';
 
 /** A pool of connections to one database, through the driver of its kind. */
 export interface Database {
@@ -19,6 +24,8 @@ export interface Connection {
    * @throws Error unless it changes one row; then it changes nothing.
    */
   rehash(values: readonly string[]): Promise<void>;
+  /** Has the server read a configured statement, without running it. @throws Error when it cannot be run. */
+  prepare(which: Statement): Promise<void>;
   /** Back to the pool. */
   release(): void;
   /** Closed at once, whatever runs on it. */
@@ -29,10 +36,12 @@ export interface Connection {
 export class BoundedDatabase implements HashKeeper {
   readonly #database: Database;
   readonly #calls: BoundedCalls;
+  readonly #statements: readonly Statement[];
 
-  constructor(database: Database, bounds: Pick<SqlUsersConfig, 'timeout' | 'concurrency'>) {
+  constructor(database: Database, config: Pick<SqlUsersConfig, 'timeout' | 'concurrency' | 'rehash'>) {
     this.#database = database;
-    this.#calls = new BoundedCalls(bounds);
+    this.#calls = new BoundedCalls(config);
+    this.#statements = [undefined, OVERLAY].includes(config.rehash) ? ['query'] : ['query', 'rehash'];
   }
 
   /** What `read` makes of the rows of the user; what it throws is an outage too. */
@@ -44,6 +53,17 @@ export class BoundedDatabase implements HashKeeper {
   async keep({ username, password_hash: replaced }: StoredPassword, password_hash: string): Promise<void> {
     const values = [username, password_hash, replaced];
     await this.#calls.run((time) => this.#use(time, (connection) => connection.rehash(values)));
+  }
+
+  /** Whether a connection can be had, and the statements run on it. */
+  async probe(): Promise<readonly Finding[]> {
+    const use = (task: (connection: Connection) => Promise<void>) => this.#calls.run((time) => this.#use(time, task));
+    const unreachable = await attempt(['url'], 'users-unreachable', () => use(async () => {}));
+    if (unreachable.length > 0) return unreachable;
+    const found = this.#statements.map((which) =>
+      attempt([which], 'users-statement', () => use((connection) => connection.prepare(which))),
+    );
+    return (await Promise.all(found)).flat();
   }
 
   close(): Promise<void> {

@@ -29,6 +29,10 @@ export class MysqlDatabase implements Database {
         return rows as Row[];
       },
       rehash: (values) => this.#replace(connection, values),
+      prepare: async (which) => {
+        const prepared = await connection.prepare((which === 'query' ? this.#query : this.#rehash).text);
+        await prepared.close();
+      },
       release: () => connection.release(),
       destroy: () => connection.destroy(),
     };

@@ -2,7 +2,7 @@ import pg from 'pg';
 import type { SqlUsersConfig } from '../../config/schema.ts';
 import { parametersOf } from '../../config/sql-parameters.ts';
 import { type Address, addressOf } from './address.ts';
-import { assertOneRow, type Connection, type Database } from './bounded-database.ts';
+import { assertOneRow, type Connection, type Database, type Statement } from './bounded-database.ts';
 import type { Row } from './row.ts';
 
 const { DATE, TIMESTAMP, TIMESTAMPTZ } = pg.types.builtins;
@@ -28,6 +28,7 @@ export class PostgresDatabase implements Database {
     return {
       select: async (username) => (await client.query<Row>(this.#query, [username])).rows,
       rehash: (values) => this.#replace(client, values),
+      prepare: (which) => prepare(client, which, which === 'query' ? this.#query : this.#rehash),
       release: () => client.release(),
       destroy: () => client.release(true),
     };
@@ -46,6 +47,11 @@ export class PostgresDatabase implements Database {
     assertOneRow(rowCount);
     await client.query('commit');
   }
+}
+
+/** Named, so that it is one statement to the server, as it is when it runs: what follows a semicolon is refused. */
+async function prepare(client: pg.PoolClient, which: Statement, statement: string): Promise<void> {
+  await client.query({ name: `postern-prepares-${which}`, text: `prepare "postern ${which}" as ${statement}` });
 }
 
 function poolOptions(config: SqlUsersConfig, address: Address, ca: string | undefined): pg.PoolConfig {

@@ -1,3 +1,4 @@
+import type { Finding } from '../../config/finding.ts';
 import { isPlausibleUsername } from '../credentials.ts';
 import type { HashedPasswords, HashedUser } from '../hashed-passwords.ts';
 import type { StoredPassword } from '../password-hash/password-checker.ts';
@@ -35,6 +36,10 @@ export class SqlUserStore implements UserStore {
 
   async decoy(username: string, password: string): Promise<void> {
     await this.#passwords.decoy(username, password, [...this.#decoys.values()]);
+  }
+
+  probe(): Promise<readonly Finding[]> {
+    return this.#database.probe();
   }
 
   async close(): Promise<void> {

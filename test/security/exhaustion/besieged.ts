@@ -1,6 +1,5 @@
 import type { Lifetime } from '../../support/gateway.ts';
 import { type ServedGateway, serve } from '../../support/serve.ts';
-import { startTirelessUpstream } from './upstream.ts';
 
 export interface Besieged extends ServedGateway {
   memoryBytes(): Promise<number>;
@@ -9,8 +8,11 @@ export interface Besieged extends ServedGateway {
 }
 
 /** A gateway in a process of its own, with a route that answers, one that never ends and one that wants a token. */
-export async function startBesieged(lifetime: Lifetime, listen: Record<string, unknown>): Promise<Besieged> {
-  const target = await startTirelessUpstream(lifetime);
+export async function startBesieged(
+  lifetime: Lifetime,
+  listen: Record<string, unknown>,
+  target: string,
+): Promise<Besieged> {
   const gateway = await serve(lifetime, {
     listen: { address: '127.0.0.1:0', ...listen },
     tokens: {

@@ -1,7 +1,7 @@
 import { cpSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { type CheckFormat, problemsOf } from '../../../src/commands/check.ts';
+import { examine } from '../../../src/commands/check.ts';
 import { formats } from '../../../src/commands/problem-formats.ts';
 import { isWarning, type Problem } from '../../../src/config/problem.ts';
 import type { Config } from '../../../src/config/schema.ts';
@@ -16,7 +16,7 @@ const GOLDEN = 'test/config/golden';
 /** Far more than any file takes; a mutated one is a few hundred lines. */
 const LONGEST_MS = 2000;
 /** The formats that read the file again, or escape what they print. */
-const FORMATS: readonly CheckFormat[] = ['text', 'json', 'sarif', 'github'];
+const FORMATS = ['text', 'json', 'sarif', 'github'] as const;
 
 /** Reads broken configurations as `check` does, and makes gateways of those that are not. */
 export class ConfigurationTrials {
@@ -54,7 +54,7 @@ export class ConfigurationTrials {
   async run(text: string): Promise<boolean> {
     writeFileSync(this.#file, text, { mode: 0o600 });
     const startedAt = performance.now();
-    const problems = problemsOf(this.#file);
+    const { problems } = await examine(this.#file);
     for (const format of FORMATS) {
       const { stdout, stderr } = formats[format]([{ file: this.#file, problems }]);
       if (/\n {4}at .*:\d+:\d+/.test(stdout + stderr)) throw new Error(`a stack trace: ${stdout}${stderr}`);

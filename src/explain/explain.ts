@@ -1,27 +1,30 @@
 import type { IncomingMessage } from 'node:http';
-import type { RouteConfig } from './config/schema.ts';
-import { valueAt } from './dotted-path.ts';
-import { GatewayError, toGatewayError } from './errors.ts';
-import { meetsRules } from './guard/claim-rules.ts';
-import { DEMANDS, type Demand, type Principal, refuseUnmet } from './guard/guard.ts';
-import type { GuardedRequest } from './guard/presented-token.ts';
-import { senderOf } from './limits/sender.ts';
-import { describeCause } from './observe/log.ts';
-import { requestId } from './observe/request-id.ts';
-import type { Exchange } from './proxy/exchange.ts';
-import { declaresTooMuch } from './proxy/forward.ts';
-import { requestHeaders } from './proxy/headers.ts';
-import type { NearMiss } from './routing/matcher.ts';
-import { readRequestHead } from './routing/request-head.ts';
-import type { Decisions } from './runtime.ts';
-import { exchangeFor, guardedRequest } from './steps.ts';
-import { noWebSocketHere, refuseOtherProtocols } from './upgrade.ts';
+import type { RouteConfig } from '../config/schema.ts';
+import { valueAt } from '../dotted-path.ts';
+import { GatewayError, toGatewayError } from '../errors.ts';
+import { meetsRules } from '../guard/claim-rules.ts';
+import { DEMANDS, type Demand, type Principal, refuseUnmet } from '../guard/guard.ts';
+import type { GuardedRequest } from '../guard/presented-token.ts';
+import { onlyReported } from '../guard/report-mode.ts';
+import { senderOf } from '../limits/sender.ts';
+import { describeCause } from '../observe/log.ts';
+import { requestId } from '../observe/request-id.ts';
+import type { Exchange } from '../proxy/exchange.ts';
+import { declaresTooMuch } from '../proxy/forward.ts';
+import { requestHeaders } from '../proxy/headers.ts';
+import type { NearMiss } from '../routing/matcher.ts';
+import { readRequestHead } from '../routing/request-head.ts';
+import type { Decisions } from '../runtime.ts';
+import { exchangeFor, guardedRequest } from '../steps.ts';
+import { noWebSocketHere, refuseOtherProtocols } from '../upgrade.ts';
 
 /** What would become of a request, and why. */
 export interface Explanation {
   readonly outcome: 'forwarded' | 'refused' | 'answered by the gateway itself';
   /** What the caller would be told. */
   readonly refusal: GatewayError | undefined;
+  /** What the caller would be told, if the route were not in report mode. */
+  readonly wouldRefuse: GatewayError | undefined;
   readonly route: RouteConfig | undefined;
   readonly nearMisses: readonly NearMiss[];
   /** In the order in which they are made. Nothing is checked after a failure, but for what a route demands of a good token. */
@@ -30,7 +33,17 @@ export interface Explanation {
 }
 
 export interface Check {
-  readonly name: 'head' | 'certificate' | 'websocket' | 'route' | 'token' | Demand['name'] | 'max_body';
+  readonly name:
+    | 'head'
+    | 'certificate'
+    | 'websocket'
+    | 'route'
+    | 'token'
+    | Demand['name']
+    | 'max_body'
+    /** Of a request that there was: it ended at the upstream, or for what it is itself. */
+    | 'upstream'
+    | 'request';
   readonly passed: boolean;
   readonly detail: string;
 }
@@ -46,7 +59,7 @@ export interface UpstreamRequest {
 }
 
 /** All of a gateway that decides about a request. */
-export type Deciding = Decisions & { readonly endpoints: { has(path: string): boolean } };
+export type Deciding = Omit<Decisions, 'guard'> & { readonly endpoints: { has(path: string): boolean } };
 
 /** Takes a request the way of app.ts and upgrade.ts, by the same functions, up to where it would be sent. */
 export async function explainRequest(request: IncomingMessage, deciding: Deciding): Promise<Explanation> {
@@ -66,6 +79,7 @@ class Walk {
   #route: RouteConfig | undefined;
   #nearMisses: readonly NearMiss[] = [];
   #upstream: UpstreamRequest | undefined;
+  #wouldRefuse: GatewayError | undefined;
 
   constructor(request: IncomingMessage, deciding: Deciding) {
     this.#request = request;
@@ -73,7 +87,13 @@ class Walk {
   }
 
   get found() {
-    return { route: this.#route, nearMisses: this.#nearMisses, checks: this.#checks, upstream: this.#upstream };
+    return {
+      route: this.#route,
+      nearMisses: this.#nearMisses,
+      checks: this.#checks,
+      upstream: this.#upstream,
+      wouldRefuse: this.#wouldRefuse,
+    };
   }
 
   /** @throws GatewayError where the request would be refused. */
@@ -122,17 +142,19 @@ class Walk {
   }
 
   async #authorize(request: GuardedRequest, route: RouteConfig): Promise<Principal | undefined> {
-    const { guard } = this.#deciding;
+    const { onlooker } = this.#deciding;
     if (route.public) {
       this.#checks.push({ name: 'token', passed: true, detail: 'the route is public: none is looked at' });
       return undefined;
     }
-    const principal = await this.#check('token', () => guard.authenticate(request, route), describePrincipal);
-    for (const { name, isMet } of DEMANDS) {
-      const detail = DETAILS[name](principal, route);
-      if (detail !== undefined) this.#checks.push({ name, passed: isMet(principal, route), detail });
+    let principal: Principal | undefined;
+    try {
+      principal = await this.#check('token', () => onlooker.authenticate(request, route), describePrincipal);
+      this.#checks.push(...demandsOn(principal, route));
+      refuseUnmet(principal, route);
+    } catch (thrown) {
+      this.#wouldRefuse = onlyReported(thrown, route);
     }
-    refuseUnmet(principal, route);
     return principal;
   }
 
@@ -148,11 +170,21 @@ class Walk {
       if (detail !== undefined) this.#checks.push({ name, passed: true, detail });
       return result;
     } catch (error) {
-      const { description, cause } = toGatewayError(error);
-      this.#checks.push({ name, passed: false, detail: [description, describeCause(cause)].filter(Boolean).join(' ') });
+      this.#checks.push(failed(name, toGatewayError(error)));
       throw error;
     }
   }
+}
+
+export function failed(name: Check['name'], { description, cause }: GatewayError): Check {
+  return { name, passed: false, detail: [description, describeCause(cause)].filter(Boolean).join(' ') };
+}
+
+export function demandsOn(principal: Principal, route: RouteConfig): Check[] {
+  return DEMANDS.flatMap(({ name, isMet }) => {
+    const detail = DETAILS[name](principal, route);
+    return detail === undefined ? [] : [{ name, passed: isMet(principal, route), detail }];
+  });
 }
 
 /** As Node's server tells an upgrade from other requests. */
@@ -164,7 +196,7 @@ function refuseTooLarge(request: IncomingMessage, exchange: Exchange): void {
   if (declaresTooMuch(request, exchange)) throw new GatewayError('content_too_large');
 }
 
-function describePrincipal({ subject, clientId, claims }: Principal): string {
+export function describePrincipal({ subject, clientId, claims }: Principal): string {
   return `${subject}${clientId === undefined ? '' : ` through the client ${clientId}`}, by ${claims.iss}`;
 }
 
@@ -189,7 +221,8 @@ const DETAILS: Readonly<Record<Demand['name'], (principal: Principal, route: Rou
 function upstreamRequest(request: IncomingMessage, exchange: Exchange): UpstreamRequest {
   const { upstream, path } = exchange;
   const targets = upstream.targets.map(({ url }) => url);
-  const flat = requestHeaders(request, exchange, upstream.headers, targets[0]?.host ?? '');
+  const carried = exchange.claims?.carry === undefined ? undefined : hiddenSession(upstream.headers.carried);
+  const flat = requestHeaders(request, { ...exchange, carried }, upstream.headers, targets[0]?.host ?? '');
   const headers = flat.flatMap((name, index) =>
     index % 2 === 0 ? [[name, hideToken(name, flat[index + 1] ?? '')] as const] : [],
   );
@@ -200,6 +233,11 @@ function upstreamRequest(request: IncomingMessage, exchange: Exchange): Upstream
     path,
     headers,
   };
+}
+
+/** A session is not even opened for it. */
+function hiddenSession(names: readonly string[]): Exchange['carried'] {
+  return Object.fromEntries(names.map((name) => [name, '...']));
 }
 
 /** An explanation is made to be shown around. */
