@@ -70,6 +70,7 @@ export class Gateway {
         foundation.logAccess({ ...refusal, status: error.status, error: error.code, cause: error.cause });
         this.#current.opened.runtime.noteRefusal({ ...refusal, error });
       },
+      onDropped: () => foundation.metrics.droppedConnections.inc(),
     });
     const routes = [
       ...this.#healthRoutes(),

@@ -21,7 +21,7 @@ export type UpgradeListener = (request: IncomingMessage, socket: Duplex, head: B
 /** The limits of `listen`. */
 export type ListenLimits = Pick<
   ListenConfig,
-  'max_header_size' | 'header_timeout' | 'request_timeout' | 'keep_alive_timeout'
+  'max_connections' | 'max_header_size' | 'header_timeout' | 'request_timeout' | 'keep_alive_timeout'
 >;
 
 /** A request that ended before anybody else saw it. */
@@ -40,6 +40,8 @@ export interface ListenerParts {
   readonly onRequest: RequestListener;
   readonly onUpgrade: UpgradeListener;
   readonly onRefused: (refusal: Refusal) => void;
+  /** A connection was closed unheard, because there were `max_connections` already. */
+  readonly onDropped: () => void;
 }
 
 /** What has been asked on a connection. */
@@ -74,7 +76,7 @@ export class Listener {
   #context: SecureContextOptions | undefined;
   #draining = false;
 
-  constructor(config: ListenLimits, { tls, onRequest, onUpgrade, onRefused }: ListenerParts) {
+  constructor(config: ListenLimits, { tls, onRequest, onUpgrade, onRefused, onDropped }: ListenerParts) {
     this.#onRequest = onRequest;
     this.#onRefused = onRefused;
     this.#context = tls?.context;
@@ -89,6 +91,8 @@ export class Listener {
     this.#server = tls ? createTlsServer(limits, tls) : createServer(limits);
     // max_header_size is the bound. Node's own, on their number, drops those behind it unseen: a Content-Length, a second Host.
     this.#server.maxHeadersCount = 0;
+    this.#server.on('drop', onDropped);
+    this.use(config, tls);
     const take: RequestListener = (request, response) => this.#take(request, response);
     this.#server.on('request', take).on('checkExpectation', take);
     this.#server.on('upgrade', (request, socket, head) => {
@@ -228,12 +232,13 @@ export class Listener {
   }
 }
 
-function limitsOf({ max_header_size, header_timeout, request_timeout, keep_alive_timeout }: ListenLimits) {
+function limitsOf(config: ListenLimits) {
   return {
-    maxHeaderSize: max_header_size,
-    headersTimeout: Math.min(header_timeout, request_timeout),
-    requestTimeout: request_timeout,
-    keepAliveTimeout: keep_alive_timeout,
+    maxConnections: config.max_connections,
+    maxHeaderSize: config.max_header_size,
+    headersTimeout: Math.min(config.header_timeout, config.request_timeout),
+    requestTimeout: config.request_timeout,
+    keepAliveTimeout: config.keep_alive_timeout,
   };
 }
 

@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { section } from './section.ts';
-import { address, endpoint, headerName, optional, size, text, timeout, wait } from './values.ts';
+import { address, count, endpoint, headerName, optional, size, text, timeout, wait } from './values.ts';
 
 export const listen = section({
   address: endpoint
@@ -32,6 +32,11 @@ export const listen = section({
     description: 'The authorities for certificates in that header.',
     absent: '`tls.client_ca_file`',
   }),
+  max_connections: count(1, 1_000_000)
+    .prefault(10_000)
+    .describe(
+      'How many connections may be open at once. Those beyond are closed unheard, and `postern_connections_dropped_total` counts them. Each may need a second one, to its upstream: mind the limit on open files.',
+    ),
   max_header_size: size
     .refine((bytes) => bytes >= 1024 && bytes <= 1024 ** 2, 'expected a size from 1kb to 1mb')
     .prefault('16kb')

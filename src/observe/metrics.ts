@@ -67,6 +67,11 @@ export function createMetrics() {
       labelNames: ['client', 'grant'],
       registers,
     }),
+    droppedConnections: new Counter({
+      name: 'postern_connections_dropped_total',
+      help: 'Connections that were closed unheard, because there were listen.max_connections already.',
+      registers,
+    }),
     configReloaded: new Gauge({
       name: 'postern_config_last_reload_success',
       help: '1 if the last configuration that was read is in use, 0 if it was refused.',

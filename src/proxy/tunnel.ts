@@ -79,6 +79,8 @@ class Tunnel {
   async open(target: UpstreamTarget, head: Buffer): Promise<Opened | undefined> {
     // What happened to a socket is told by its 'close'; an 'error' without a listener would end the process.
     this.#socket.on('error', () => {});
+    // While the token was looked at, the client may have left: no event tells that any more.
+    if (this.#socket.readableEnded) this.#socket.destroy();
     if (this.#socket.destroyed) return undefined;
     const upstreamRequest = this.#ask(target, head);
     this.#upstreamRequest = upstreamRequest;
@@ -136,6 +138,8 @@ class Tunnel {
       const stopWatching = watchForEnd(this.#socket, () => {
         stopWatching();
         upstreamRequest.destroy();
+        // It has closed its half; Node leaves ours to us.
+        this.#socket.destroy();
         resolve(undefined);
       });
       upstreamRequest.on('error', (error) => {

@@ -37,6 +37,7 @@ async function gateway(
   t: TestContext,
   config: Record<string, unknown>,
   given: Partial<Exchange> = {},
+  authorize: () => Promise<void> = async () => {},
 ): Promise<Gateway> {
   const upstreams = upstreamsOf(t, config);
   const tunnels = new Tunnels();
@@ -44,6 +45,7 @@ async function gateway(
   const server = createServer();
   server.on('upgrade', async (request, socket, head) => {
     try {
+      await authorize();
       ends.push(await tunnels.open(request, socket, head, exchangeOf(upstreams, given)));
     } catch (thrown) {
       const { code, status } = toGatewayError(thrown);
@@ -243,18 +245,36 @@ describe('an upstream that does not answer leaves the socket for the refusal', (
     assert.match(await new RawClient(t, port, upgrade()).all(), /gateway_timeout$/);
   });
 
-  test('a client that leaves meanwhile takes the upstream’s side along', async (t) => {
-    const open = new Set<Socket>();
-    const target = await rawUpstream(t, (socket) => {
-      open.add(socket.resume());
-      socket.once('close', () => open.delete(socket));
+  const leaving: [sentence: string, leave: (socket: Socket) => unknown][] = [
+    ['a client that leaves meanwhile', (socket) => socket.destroy()],
+    ['a client that closes its half of the connection meanwhile', (socket) => socket.end()],
+  ];
+  for (const [sentence, leave] of leaving) {
+    test(`${sentence} takes the upstream’s side along`, async (t) => {
+      const open = new Set<Socket>();
+      const target = await rawUpstream(t, (socket) => {
+        open.add(socket.resume());
+        socket.once('close', () => open.delete(socket));
+      });
+      const { port, tunnels, ends } = await gateway(t, { targets: [target] });
+      const client = new RawClient(t, port, upgrade());
+      await until(() => open.size === 1);
+      leave(client.socket);
+      await until(() => open.size === 0 && tunnels.size === 0 && client.socket.closed);
+      assert.deepEqual(ends, [undefined]);
     });
-    const { port, tunnels, ends } = await gateway(t, { targets: [target] });
+  }
+
+  test('a client that has closed its half before is not asked for', async (t) => {
+    let connections = 0;
+    const target = await rawUpstream(t, () => {
+      connections += 1;
+    });
+    const { port, ends } = await gateway(t, { targets: [target] }, {}, () => pause(100));
     const client = new RawClient(t, port, upgrade());
-    await until(() => open.size === 1);
-    client.socket.destroy();
-    await until(() => open.size === 0 && tunnels.size === 0);
-    assert.deepEqual(ends, [undefined]);
+    client.socket.end();
+    await until(() => client.socket.closed);
+    assert.deepEqual([connections, ends], [0, [undefined]]);
   });
 });
 

@@ -4,8 +4,9 @@
  * CGI, WSGI, PHP and Rack make one variable of `X-User` and `X_User`. Or names them in `Connection`, so that the gateway
  * takes its own ones off again as hop-by-hop. Or sends a header twice, so that the guard reads one and the upstream another.
  *
- * CVE-2025-64484: OAuth2 Proxy let `X_Forwarded_*` through. CVE-2026-39858: so did Traefik, and with it identity headers.
- * CVE-2026-54763 and GHSA-7r4p-vjf4-gxv4 are of the same kind.
+ * CVE-2025-64484: OAuth2 Proxy let `X_Forwarded_*` through. CVE-2026-39858: so did Traefik, and with it identity headers;
+ * CVE-2026-54763: after that was mended, still those with underscores. GHSA-7r4p-vjf4-gxv4 (CVE-2026-30851): Caddy's `copy_headers`
+ * left the client's own header in place where the authority had not said that one.
  *
  * The promise: what the gateway says arrives once and is its own, whatever the client sends. Host changes neither issuer nor
  * target, and no spelling of a host leads around its routes.

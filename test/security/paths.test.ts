@@ -4,7 +4,8 @@
  * `/open/../admin`, `/open/..;/admin`, `/ADMIN`, `/%61dmin`, `/open%2F..%2Fadmin`, `/admin%00`, `//admin`.
  *
  * CVE-2019-9901, CVE-2021-29492 and CVE-2021-32779: Envoy matched rules before it had removed dots, decoded slashes, cut
- * off `#`. CVE-2026-22031 and GHSA-p224-6x5r-fjpm: middleware for a path was passed by with other spellings of it.
+ * off `#`. CVE-2026-22031: @fastify/middie passed middleware by for `/%61dmin`. GHSA-p224-6x5r-fjpm (CVE-2026-33494): Ory
+ * Oathkeeper matched its rules against `/public/../admin`, and the upstream resolved it.
  *
  * The promise: without a token, no spelling of a protected path reaches the upstream, even where everything else is open.
  * What does reach it is the very path that the rule was chosen by. The query takes no part.

@@ -14,10 +14,10 @@ export interface ServedGateway {
 }
 
 /** `postern serve`, in a process of its own, once it says that it listens. */
-export async function serve(context: Lifetime, settings: Settings): Promise<ServedGateway> {
+export async function serve(lifetime: Lifetime, settings: Settings): Promise<ServedGateway> {
   const directory = writeConfiguration({ listen: { shutdown_grace: '25s' }, ...settings });
   const child = spawn(process.execPath, [CLI, 'serve', join(directory, 'gateway.yaml')]);
-  context.after(() => child.kill('SIGKILL'));
+  lifetime.after(() => child.kill('SIGKILL'));
   const lines: string[] = [];
   let rest = '';
   const listening = new Promise<Record<string, string>>((resolve, reject) => {

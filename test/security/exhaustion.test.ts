@@ -1,0 +1,102 @@
+/**
+ * Who cannot get through may still keep others from it, with what costs the attacker next to nothing: headers and bodies that
+ * come a byte at a time, answers that are never read, bodies without an end, connections that are only held, floods of what
+ * will be refused anyway.
+ *
+ * The promise: each of them meets a limit, which is answered by its status, or by the end of the connection where nobody
+ * listens. Meanwhile others are served, memory stays what it was, and so does the process.
+ *
+ * `npm run bench:exhaustion` has the large numbers, and what they cost those others in time.
+ */
+import assert from 'node:assert/strict';
+import { after, afterEach, describe, test } from 'node:test';
+import { setTimeout as delay } from 'node:timers/promises';
+import { startBesieged } from './exhaustion/besieged.ts';
+import { BEHAVIOURS, type BehaviourName, Siege } from './exhaustion/siege.ts';
+import { startTirelessUpstream } from './exhaustion/upstream.ts';
+
+const MOST_CONNECTIONS = 120;
+const LIMITS = { max_connections: MOST_CONNECTIONS, header_timeout: '1s', request_timeout: '1s' };
+/** Four threads that check hashes, and a heap that is not tidied up at once, take half of it. What could pile up is gigabytes. */
+const MOST_MEMORY_BYTES = 200 * 1024 ** 2;
+
+const gateway = await startBesieged({ after }, LIMITS, await startTirelessUpstream({ after }));
+const before = await gateway.memoryBytes();
+
+afterEach(async () => {
+  assert.equal(gateway.process.exitCode, null);
+  assert.equal((await fetch(`${gateway.url}/open`)).status, 200);
+  const grown = (await gateway.memoryBytes()) - before;
+  assert.ok(grown < MOST_MEMORY_BYTES, `memory grew by ${grown} bytes`);
+});
+
+describe('a hundred connections at once meet their limit, and others are served meanwhile', () => {
+  // Of an endless body, the limit on its time may be met before the one on its size.
+  const rows: [name: BehaviourName, statuses: number[]][] = [
+    ['slow headers', [408]],
+    ['slow bodies', [408]],
+    ['slow forms', [408]],
+    ['too many headers', [431]],
+    ['endless bodies', [408, 413]],
+    ['endless forms', [408, 413]],
+  ];
+  for (const [name, expected] of rows) {
+    test(name, { timeout: 20_000 }, async () => {
+      const siege = new Siege(gateway.url, { ...BEHAVIOURS[name], connections: 100 });
+      while (siege.open > 0) {
+        assert.equal((await fetch(`${gateway.url}/open`)).status, 200);
+        await delay(50);
+      }
+      const answers = Object.values(siege.statuses);
+      assert.equal(
+        answers.reduce((sum, count) => sum + count, 0),
+        100,
+      );
+      for (const status of seenBy(siege)) assert.ok(expected.includes(status), `${status} was answered`);
+    });
+  }
+});
+
+test('who reads nothing is left after idle_timeout', { timeout: 20_000 }, async () => {
+  const siege = new Siege(gateway.url, { ...BEHAVIOURS['readers of nothing'], connections: 100 });
+  // The deaf cannot tell that nobody speaks to them any more; the log can.
+  const left = () => gateway.lines.filter((line) => /"\/endless".*"client_gone"/.test(line)).length;
+  while (left() < 100) {
+    assert.equal((await fetch(`${gateway.url}/open`)).status, 200);
+    await delay(50);
+  }
+  siege.stop();
+});
+
+describe('a flood is refused, one by one', () => {
+  const rows: [name: BehaviourName, statuses: number[]][] = [
+    ['wrong logins', [400, 429]],
+    ['bad tokens', [401]],
+    ['unknown paths', [404]],
+  ];
+  for (const [name, expected] of rows) {
+    test(name, { timeout: 20_000 }, async () => {
+      const siege = new Siege(gateway.url, { ...BEHAVIOURS[name], connections: 20 });
+      while (seenBy(siege).length < expected.length) await delay(20);
+      assert.equal((await fetch(`${gateway.url}/open`)).status, 200);
+      siege.stop();
+      assert.deepEqual(seenBy(siege), expected);
+    });
+  }
+});
+
+test('connections over max_connections are closed unheard, and counted; one that ends makes room', {
+  timeout: 20_000,
+}, async () => {
+  const siege = new Siege(gateway.url, { ...BEHAVIOURS['idle connections'], connections: 2 * MOST_CONNECTIONS });
+  while (siege.open > MOST_CONNECTIONS || seenBy(siege).length === 0) await delay(20);
+  const { 200: answered = 0, ...others } = siege.statuses;
+  assert.deepEqual(others, {});
+  assert.ok(answered <= MOST_CONNECTIONS);
+  assert.ok((await gateway.metric('postern_connections_dropped_total')) >= MOST_CONNECTIONS);
+  siege.stop();
+});
+
+function seenBy({ statuses }: Siege): number[] {
+  return Object.keys(statuses).map(Number);
+}

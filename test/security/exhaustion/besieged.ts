@@ -1,0 +1,35 @@
+import type { Lifetime } from '../../support/gateway.ts';
+import { type ServedGateway, serve } from '../../support/serve.ts';
+
+export interface Besieged extends ServedGateway {
+  memoryBytes(): Promise<number>;
+  /** The value of a metric without labels. */
+  metric(name: string): Promise<number>;
+}
+
+/** A gateway in a process of its own, with a route that answers, one that never ends and one that wants a token. */
+export async function startBesieged(
+  lifetime: Lifetime,
+  listen: Record<string, unknown>,
+  target: string,
+): Promise<Besieged> {
+  const gateway = await serve(lifetime, {
+    listen: { address: '127.0.0.1:0', ...listen },
+    tokens: {
+      issuer: 'https://gateway.example/auth',
+      audience: 'https://api.example',
+      signing: { algorithm: 'ES256' },
+    },
+    upstreams: { api: { targets: [target], idle_timeout: '2s' } },
+    routes: [
+      { path: '/open', public: true, upstream: 'api', max_body: '64kb' },
+      { path: '/endless', public: true, upstream: 'api' },
+      { path: '/closed', upstream: 'api' },
+    ],
+  });
+  const metric = async (name: string) => {
+    const text = await (await fetch(`${gateway.adminUrl}/metrics`)).text();
+    return Number(new RegExp(`^${name} (.*)$`, 'm').exec(text)?.[1]);
+  };
+  return { ...gateway, metric, memoryBytes: () => metric('process_resident_memory_bytes') };
+}

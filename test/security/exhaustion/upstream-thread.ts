@@ -1,0 +1,5 @@
+import { parentPort } from 'node:worker_threads';
+import { startTirelessUpstream } from './upstream.ts';
+
+// It ends with its thread.
+parentPort?.postMessage(await startTirelessUpstream({ after: () => {} }));
