@@ -12,6 +12,8 @@ import assert from 'node:assert/strict';
 import { connect } from 'node:net';
 import { after, afterEach, describe, test } from 'node:test';
 import { setTimeout as delay } from 'node:timers/promises';
+import type { Settings } from '../support/gateway.ts';
+import { serve } from '../support/serve.ts';
 import { startBesieged } from './exhaustion/besieged.ts';
 import { BEHAVIOURS, type BehaviourName, Siege } from './exhaustion/siege.ts';
 import { startTirelessUpstream } from './exhaustion/upstream.ts';
@@ -21,7 +23,8 @@ const LIMITS = { max_connections: MOST_CONNECTIONS, header_timeout: '1s', reques
 /** Four threads that check hashes, and a heap that is not tidied up at once, take half of it. What could pile up is gigabytes. */
 const MOST_MEMORY_BYTES = 200 * 1024 ** 2;
 
-const gateway = await startBesieged({ after }, LIMITS, await startTirelessUpstream({ after }));
+const start = (settings: Settings) => serve({ after }, settings);
+const gateway = await startBesieged(start, LIMITS, await startTirelessUpstream({ after }));
 const before = await gateway.memoryBytes();
 
 afterEach(async () => {
