@@ -1,6 +1,7 @@
 import { createServer, type IncomingMessage, METHODS, validateHeaderName, validateHeaderValue } from 'node:http';
 import { duplexPair } from 'node:stream';
 import type { ListenConfig } from '../config/schema.ts';
+import { printable } from '../config/section.ts';
 import { MOST_HEADERS } from '../routing/request-head.ts';
 
 /** A request to explain, as people write it. */
@@ -45,7 +46,9 @@ export async function parseRequest(
 
 /** The request line and the headers. */
 function headOf({ method, url, headers }: Question): string[] {
-  if (!METHODS.includes(method) || method === 'CONNECT') throw new UnreadableRequest('there is no such method');
+  if (!METHODS.includes(method) || method === 'CONNECT') {
+    throw new UnreadableRequest(`${printable(method)} is no method of a request`);
+  }
   const { host, target } = parseUrl(url);
   if (/\s/.test(target)) throw new UnreadableRequest('a URL has no blanks: they are %20 in it');
   for (const line of headers) refuseOtherThanHeader(line);
