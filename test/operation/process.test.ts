@@ -176,7 +176,7 @@ describe('the exit code', () => {
     });
   }
 
-  test('is 1 when the port is taken', async () => {
+  test('is 1 when a port is taken, with the key that has it', async () => {
     const other = createServer().listen(0, '127.0.0.1');
     await once(other, 'listening');
     const address = `127.0.0.1:${(other.address() as AddressInfo).port}`;
@@ -184,10 +184,11 @@ describe('the exit code', () => {
     const serving = Object.values(taken).map((settings) =>
       postern(['serve', join(writeConfiguration(settings), 'gateway.yaml')]),
     );
-    const [{ code, stderr } = { code: -1, stderr: '' }, admin] = await Promise.all(serving);
+    const [listen, admin] = await Promise.all(serving);
     other.close();
-    assert.deepEqual([code, admin?.code], [1, 1]);
-    assert.match(stderr, /EADDRINUSE/);
+    assert.deepEqual([listen?.code, admin?.code], [1, 1]);
+    assert.match(listen?.stderr ?? '', new RegExp(`^listen\\.address: ${address} is in use already$`, 'm'));
+    assert.match(admin?.stderr ?? '', new RegExp(`^admin\\.address: ${address} is in use already$`, 'm'));
   });
 });
 
