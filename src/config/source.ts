@@ -124,6 +124,19 @@ export class Source {
     );
   }
 
+  /** Values that look like a variable, and stand for themselves. */
+  unbracedVariables(): Problem[] {
+    const found: Problem[] = [];
+    visit(this.#document, {
+      Scalar: (key, scalar) => {
+        if (key === 'key' || this.#replaced.has(scalar) || !/^\$[A-Za-z_]\w*$/.test(String(scalar.value))) return;
+        const message = `without braces this is no variable, and stands for itself; one is written \${NAME}`;
+        found.push(warning('unbraced-variable', this.#atNode(scalar), message));
+      },
+    });
+    return found;
+  }
+
   /** The first of each line. */
   #syntaxProblems(): Problem[] {
     const problems = syntaxProblems(this.#document, this.#text).map(({ offset, message }) => ({
