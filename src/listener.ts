@@ -11,6 +11,7 @@ import { type AddressInfo, Server as NetServer, type Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import type { SecureContextOptions } from 'node:tls';
 import { isDeepStrictEqual } from 'node:util';
+import { bind } from './bind.ts';
 import type { ListenConfig } from './config/schema.ts';
 import { type ErrorCode, GatewayError, toldBody } from './errors.ts';
 import { requestId } from './observe/request-id.ts';
@@ -124,15 +125,9 @@ export class Listener {
     this.#server.setSecureContext(tls.context);
   }
 
-  /** @throws NodeJS.ErrnoException such as EADDRINUSE. */
-  listen({ host, port }: ListenConfig['address']): Promise<AddressInfo> {
-    return new Promise((resolve, reject) => {
-      this.#server.once('error', reject);
-      this.#server.listen({ host, port }, () => {
-        this.#server.off('error', reject);
-        resolve(this.#server.address() as AddressInfo);
-      });
-    });
+  /** @throws AddressError */
+  listen(address: ListenConfig['address']): Promise<AddressInfo> {
+    return bind(this.#server, 'listen.address', address);
   }
 
   /**
