@@ -2,6 +2,7 @@ import { createServer, type IncomingMessage, METHODS, validateHeaderName, valida
 import { duplexPair } from 'node:stream';
 import type { ListenConfig } from '../config/schema.ts';
 import { printable } from '../config/section.ts';
+import { MOST_HEADERS } from '../routing/request-head.ts';
 
 /** A request to explain, as people write it. */
 export interface Question {
@@ -31,7 +32,7 @@ export async function parseRequest(
   const [client, connection] = duplexPair();
   Object.assign(connection, { remoteAddress: '127.0.0.1', encrypted: tls !== undefined });
   const server = createServer({ maxHeaderSize: max_header_size, requireHostHeader: false });
-  server.maxHeadersCount = 0;
+  server.maxHeadersCount = MOST_HEADERS + 1;
   return new Promise((resolve, reject) => {
     server.on('request', resolve).on('checkExpectation', resolve).on('upgrade', resolve);
     server.on('clientError', ({ message }) => {
