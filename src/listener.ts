@@ -75,6 +75,8 @@ export class Listener {
   readonly #onRefused: ListenerParts['onRefused'];
   readonly #active = new Set<ServerResponse>();
   readonly #connections = new WeakMap<Duplex, Connection>();
+  #mostConnections = 0;
+  #openConnections = 0;
   #context: SecureContextOptions | undefined;
   #draining = false;
 
@@ -93,7 +95,7 @@ export class Listener {
     this.#server = tls ? createTlsServer(limits, tls) : createServer(limits);
     // Node drops those behind it unseen, be it a second Host. One more than may be there is enough to refuse the request.
     this.#server.maxHeadersCount = MOST_HEADERS + 1;
-    this.#server.on('drop', onDropped);
+    this.#server.on('connection', (socket: Socket) => this.#admit(socket, onDropped));
     this.use(config, tls);
     const take: RequestListener = (request, response) => this.#take(request, response);
     this.#server.on('request', take).on('checkExpectation', take);
@@ -117,6 +119,7 @@ export class Listener {
 
   /** For the connections from now on; those that are open go on. */
   use(config: ListenLimits, tls: TlsOptions | undefined): void {
+    this.#mostConnections = config.max_connections;
     // Node reads them from the server, for each connection or each time that it looks for slow ones.
     Object.assign(this.#server, limitsOf(config), tls && { requestCert: tls.requestCert });
     // A new context forgets the TLS sessions that clients could have resumed.
@@ -145,6 +148,17 @@ export class Listener {
       await new Promise((resolve) => setTimeout(resolve, DRAIN_POLL_MS));
     }
     this.#server.closeAllConnections();
+  }
+
+  /** Not by Node's `maxConnections`: workers hand a connection that is over theirs to each other, again and again. */
+  #admit(socket: Socket, onDropped: () => void): void {
+    this.#openConnections += 1;
+    socket.once('close', () => {
+      this.#openConnections -= 1;
+    });
+    if (this.#openConnections <= this.#mostConnections) return;
+    socket.destroy();
+    onDropped();
   }
 
   /**
@@ -230,7 +244,6 @@ export class Listener {
 
 function limitsOf(config: ListenLimits) {
   return {
-    maxConnections: config.max_connections,
     maxHeaderSize: config.max_header_size,
     headersTimeout: Math.min(config.header_timeout, config.request_timeout),
     requestTimeout: config.request_timeout,

@@ -1,5 +1,9 @@
+import { availableParallelism } from 'node:os';
+import type { Config } from '../config/schema.ts';
 import { createGateway, type Gateway, readConfig } from '../gateway.ts';
 import { BadConfiguration } from './bad-configuration.ts';
+
+type Served = Pick<Gateway, 'listen' | 'reload' | 'close'>;
 
 /**
  * Runs the gateway until a signal ends it. SIGTERM and SIGINT drain; a second one ends it at once. SIGHUP reloads.
@@ -7,7 +11,9 @@ import { BadConfiguration } from './bad-configuration.ts';
  * @throws BadConfiguration before anything listens.
  */
 export async function serve(file: string): Promise<void> {
-  const opening = open(file);
+  const opening = open(readConfig(file)).catch((cause: Error) => {
+    throw new BadConfiguration(cause);
+  });
   // From the start on, for without a listener SIGHUP would end the process. Why a reload failed is in the log.
   process.on('SIGHUP', () => void opening.then((gateway) => gateway.reload()).catch(() => {}));
   const gateway = await opening;
@@ -20,10 +26,11 @@ export async function serve(file: string): Promise<void> {
   }
 }
 
-function open(file: string): Promise<Gateway> {
-  return createGateway(readConfig(file)).catch((cause: Error) => {
-    throw new BadConfiguration(cause);
-  });
+/** In this process, or in several that it looks after. */
+async function open(config: Config): Promise<Served> {
+  const { workers } = config.listen;
+  const count = workers === 'auto' ? availableParallelism() : workers;
+  return count === 1 ? createGateway(config) : (await import('../workers/supervise.ts')).supervise(config, count);
 }
 
 function firstSignal(): Promise<void> {

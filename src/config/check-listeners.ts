@@ -3,13 +3,17 @@ import type { Problem } from './problem.ts';
 import type { ListenConfig, Position } from './schema.ts';
 import { type Endpoint, isLoopback } from './values.ts';
 
-export const checkListeners: Check = function* ({ listen, admin }, locate) {
+export const checkListeners: Check = function* ({ listen, admin, store }, locate) {
   if (listen && listen.header_timeout > listen.request_timeout) {
     // Node's server refuses to start with these.
     const message = 'the head of a request is a part of it: `header_timeout` may not exceed `request_timeout`';
     yield { position: locate(['listen', 'header_timeout']), message };
   }
   if (listen) yield* checkCertificateHeader(listen, locate);
+  if (listen && store && listen.workers !== 1 && store.redis === undefined) {
+    const message = 'workers share their state through Redis: set `store.redis`, or leave this out';
+    yield { position: locate(['listen', 'workers']), message };
+  }
   if (admin && admin.token === '' && !isLoopback(admin.address.host ?? '')) {
     const message = 'an admin address that is not loopback needs a `token`';
     yield { position: locate(['admin', 'address']), message };

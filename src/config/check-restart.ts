@@ -5,6 +5,7 @@ import type { Config } from './schema.ts';
 /** What is settled once a gateway runs: where it listens and in which protocol, its store, and the form of its log. */
 const SETTLED: readonly (readonly [Path, read: (sections: Partial<Sections>) => unknown])[] = [
   [['listen', 'address'], ({ listen }) => listen?.address],
+  [['listen', 'workers'], ({ listen }) => listen?.workers],
   [['listen', 'tls'], ({ listen }) => listen && listen.tls !== undefined],
   [['admin', 'address'], ({ admin }) => admin?.address],
   [['store', 'redis'], ({ store }) => store && { url: store.redis }],

@@ -8,6 +8,12 @@ export const listen = section({
     .describe(
       '`host:port`, `[::1]:8080`, or `:8080` for all interfaces. Port 0 takes a free one. The listener speaks HTTP/1.1.',
     ),
+  workers: z
+    .union([count(1, 1024), z.literal('auto')], { error: 'expected a whole number from 1 to 1024, or auto' })
+    .prefault(1)
+    .describe(
+      'How many processes share the address; `auto` is one for each core. More than one needs `store.redis`. See [workers](operating.md#workers).',
+    ),
   trusted_proxies: z
     .array(address('expected an address range such as 10.0.0.0/8', { ranges: true }), {
       error: 'expected a list of address ranges',
@@ -35,7 +41,7 @@ export const listen = section({
   max_connections: count(1, 1_000_000)
     .prefault(10_000)
     .describe(
-      'How many connections may be open at once. Those beyond are closed unheard, and `postern_connections_dropped_total` counts them. Each may need a second one, to its upstream: mind the limit on open files.',
+      'How many connections may be open at once. Those beyond are closed unheard, and `postern_connections_dropped_total` counts them. Workers have an equal share each. Each may need a second one, to its upstream: mind the limit on open files.',
     ),
   max_header_size: size
     .refine((bytes) => bytes >= 1024 && bytes <= 1024 ** 2, 'expected a size from 1kb to 1mb')

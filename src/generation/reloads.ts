@@ -2,8 +2,9 @@ import type { FollowedFiles } from '../config/followed-files.ts';
 import { ConfigError, formatProblem, isWarning } from '../config/problem.ts';
 import type { Config } from '../config/schema.ts';
 import { GatewayError, withCause } from '../errors.ts';
+import type { Log } from '../observe/log.ts';
+import type { ReloadMetrics } from '../observe/metrics.ts';
 import { rereadConfig } from '../read-config.ts';
-import type { Foundation } from './foundation.ts';
 
 /** When an outage keeps a configuration from being used, after how long it is tried again. */
 const RETRY_AFTER_MS = 5000;
@@ -19,15 +20,15 @@ export interface Reloaded {
 export class Reloads {
   readonly #gateway: Reloaded;
   readonly #files: FollowedFiles;
-  readonly #log: Foundation['log'];
-  readonly #metrics: Foundation['metrics'];
+  readonly #log: Log;
+  readonly #metrics: ReloadMetrics;
   #problems: readonly string[] = [];
   #running: Promise<void> | undefined;
   #next: Promise<void> | undefined;
   #retry: NodeJS.Timeout | undefined;
   #closed = false;
 
-  constructor(gateway: Reloaded, files: FollowedFiles, { log, metrics }: Pick<Foundation, 'log' | 'metrics'>) {
+  constructor(gateway: Reloaded, files: FollowedFiles, { log, metrics }: { log: Log; metrics: ReloadMetrics }) {
     this.#gateway = gateway;
     this.#files = files;
     this.#log = log;

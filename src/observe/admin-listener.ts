@@ -10,6 +10,7 @@ export interface AdminAnswer {
   readonly status: number;
   readonly type: string;
   readonly body: string;
+  readonly headers?: Readonly<Record<string, string>>;
 }
 
 export interface AdminRequest {
@@ -43,14 +44,9 @@ export class AdminListener {
     this.#token = config.token;
     this.#routes = routes;
     this.#server = createServer({ requestTimeout: 10_000, headersTimeout: 10_000 }, (request, response) => {
-      this.#answer(request).then(
-        (answer) => write(response, answer),
-        (thrown) => {
-          const error = toGatewayError(thrown);
-          if (error.status >= 500) log.error({ cause: String(error.cause) }, 'admin request failed');
-          write(response, refusal(error), error.headers);
-        },
-      );
+      void this.#answer(request)
+        .catch((thrown) => refusal(thrown, log))
+        .then((answer) => write(response, answer));
     });
   }
 
@@ -105,13 +101,16 @@ export function json(status: number, body: object): AdminAnswer {
   return { status, type: 'application/json', body: `${JSON.stringify(body)}\n` };
 }
 
-function refusal(error: GatewayError): AdminAnswer {
-  return json(error.status, toldBody(error));
+/** The answer to a request that failed, whose cause is logged if the caller is not to blame. */
+export function refusal(thrown: unknown, log: Log): AdminAnswer {
+  const error = toGatewayError(thrown);
+  if (error.status >= 500) log.error({ cause: String(error.cause) }, 'admin request failed');
+  return { ...json(error.status, toldBody(error)), headers: error.headers };
 }
 
-function write(response: ServerResponse, answer: AdminAnswer, headers: Readonly<Record<string, string>> = {}): void {
-  response.writeHead(answer.status, { 'Content-Type': answer.type, 'Cache-Control': 'no-store', ...headers });
-  response.end(answer.body);
+function write(response: ServerResponse, { status, type, body, headers }: AdminAnswer): void {
+  response.writeHead(status, { 'Content-Type': type, 'Cache-Control': 'no-store', ...headers });
+  response.end(body);
 }
 
 function pattern({ path }: AdminRoute): RegExp {

@@ -31,7 +31,11 @@ function visible(line: string): string {
 let lines: StdoutLines | undefined;
 
 function stdout({ format }: LogConfig): DestinationStream {
-  if (format === 'pretty') return prettyStdout();
+  return format === 'pretty' ? prettyStdout() : stdoutLines();
+}
+
+/** For lines that are written out already. */
+export function stdoutLines(): StdoutLines {
   lines ??= new StdoutLines();
   return lines;
 }

@@ -72,6 +72,22 @@ export function createMetrics() {
       help: 'Connections that were closed unheard, because there were listen.max_connections already.',
       registers,
     }),
+    storeUp: new Gauge({
+      name: 'postern_store_up',
+      help: '1 if the store answered when this was read, else 0.',
+      // Of several workers: whether it did for all.
+      aggregator: 'min',
+      registers,
+    }),
+  };
+}
+
+export type ReloadMetrics = ReturnType<typeof createReloadMetrics>;
+
+/** Of the process that reads the configuration. */
+export function createReloadMetrics(registry: Registry) {
+  const registers = [registry];
+  return {
     configReloaded: new Gauge({
       name: 'postern_config_last_reload_success',
       help: '1 if the last configuration that was read is in use, 0 if it was refused.',
@@ -80,11 +96,6 @@ export function createMetrics() {
     configReloadedAt: new Gauge({
       name: 'postern_config_last_reload_success_timestamp_seconds',
       help: 'When the configuration in use was read, in seconds since 1970.',
-      registers,
-    }),
-    storeUp: new Gauge({
-      name: 'postern_store_up',
-      help: '1 if the store answered when this was read, else 0.',
       registers,
     }),
   };

@@ -12,6 +12,7 @@ const DAY = 24 * HOUR;
 /** Undefined: the key may be left out, and has no default. */
 const defaults: readonly [key: string, value: unknown][] = [
   ['listen.address', { host: '127.0.0.1', port: 8080 }],
+  ['listen.workers', 1],
   ['listen.trusted_proxies', []],
   ['listen.tls', undefined],
   ['listen.client_certificate_header', undefined],
