@@ -168,6 +168,11 @@ function sessionsCommand(name: string, description: string): Command {
     .addOption(new Option('--format <format>', 'how to print').choices(['table', 'json']).default('table'));
 }
 
+// `postern routes | head` has read enough: that is no failure.
+process.stdout.on('error', ({ code }: NodeJS.ErrnoException) =>
+  process.exit(code === 'EPIPE' ? process.exitCode : FAILED),
+);
+
 try {
   await program.parseAsync();
 } catch (error) {

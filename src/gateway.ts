@@ -86,7 +86,7 @@ export class Gateway {
     this.#reloads = new Reloads(reloaded, files, foundation);
   }
 
-  /** @throws NodeJS.ErrnoException such as EADDRINUSE. */
+  /** @throws AddressError when one of the two addresses is in use, or cannot be had. */
   async listen(): Promise<Listening> {
     const address = await this.#listener.listen(this.#current.config.listen.address);
     const adminAddress = await this.#admin.listen();

@@ -11,9 +11,11 @@ import { type AddressInfo, Server as NetServer, type Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import type { SecureContextOptions } from 'node:tls';
 import { isDeepStrictEqual } from 'node:util';
+import { bind } from './bind.ts';
 import type { ListenConfig } from './config/schema.ts';
 import { type ErrorCode, GatewayError, toldBody } from './errors.ts';
 import { requestId } from './observe/request-id.ts';
+import { MOST_HEADERS } from './routing/request-head.ts';
 import { createTlsServer, type TlsOptions } from './tls/server.ts';
 
 export type UpgradeListener = (request: IncomingMessage, socket: Duplex, head: Buffer) => void;
@@ -92,8 +94,8 @@ export class Listener {
       noDelay: true,
     };
     this.#server = tls ? createTlsServer(limits, tls) : createServer(limits);
-    // max_header_size is the bound. Node's own, on their number, drops those behind it unseen: a Content-Length, a second Host.
-    this.#server.maxHeadersCount = 0;
+    // Node drops those behind it unseen, be it a second Host. One more than may be there is enough to refuse the request.
+    this.#server.maxHeadersCount = MOST_HEADERS + 1;
     this.#server.on('drop', onDropped);
     this.use(config, tls);
     const take: RequestListener = (request, response) => this.#take(request, response);
@@ -126,15 +128,9 @@ export class Listener {
     this.#server.setSecureContext(tls.context);
   }
 
-  /** @throws NodeJS.ErrnoException such as EADDRINUSE. */
-  listen({ host, port }: ListenConfig['address']): Promise<AddressInfo> {
-    return new Promise((resolve, reject) => {
-      this.#server.once('error', reject);
-      this.#server.listen({ host, port }, () => {
-        this.#server.off('error', reject);
-        resolve(this.#server.address() as AddressInfo);
-      });
-    });
+  /** @throws AddressError */
+  listen(address: ListenConfig['address']): Promise<AddressInfo> {
+    return bind(this.#server, 'listen.address', address);
   }
 
   /**
@@ -215,7 +211,7 @@ export class Listener {
     else this.#refuse(socket, error);
   }
 
-  /** In place of the answer that the request would have got. */
+  /** In place of the answer that the request would have got, whose steps find the error in `request.errored`. */
   #refuseThrough(response: ServerResponse, error: GatewayError): void {
     const id = requestId(response.req.headers['x-request-id']);
     const body = JSON.stringify(toldBody(error, id));
@@ -227,7 +223,7 @@ export class Listener {
       Connection: 'close',
     });
     // Ends the connection, and tells whoever is still waiting for the rest of the request.
-    response.end(body, () => response.req.destroy());
+    response.end(body, () => response.req.destroy(error));
   }
 
   #refuse(socket: Socket, error: GatewayError, request?: IncomingMessage): void {

@@ -1,6 +1,6 @@
 import type { IncomingMessage } from 'node:http';
 import type { Middleware, ParameterizedContext } from 'koa';
-import { type GatewayError, toGatewayError, toldBody } from './errors.ts';
+import { GatewayError, toGatewayError, toldBody } from './errors.ts';
 import { challenged } from './guard/challenge.ts';
 import { type Principal, refuseUnmet } from './guard/guard.ts';
 import type { GuardedRequest } from './guard/presented-token.ts';
@@ -56,6 +56,8 @@ export function logAccess({ senders, logAccess, noteRefusal }: Runtime): Step {
     const { address } = state.sender;
     state.caller = { requestId: id, address, certificate: undefined, client: undefined, subject: undefined };
     await next();
+    // The listener has answered a request that did not come to its end.
+    if (req.errored instanceof GatewayError) state.error = req.errored;
     if (state.error ?? state.wouldRefuse) noteRefusal(refused(ctx));
     const log = () => logAccess(answered(ctx, performance.now() - startedAt));
     // A forwarded response is over by now; Koa writes all others after this.
@@ -100,7 +102,7 @@ export const answerErrors: Step = async (ctx, next) => {
   try {
     await next();
   } catch (thrown) {
-    // The listener has answered a request that did not come to its end.
+    // Nobody waits for it any more: the listener has answered.
     if (ctx.headerSent) return;
     const error = toGatewayError(thrown);
     ctx.state.error = error;

@@ -8,7 +8,7 @@ import { suggestion } from '../config/section.ts';
 import type { Draft } from '../drafts/draft.ts';
 import { leaveExisting } from '../drafts/leave-existing.ts';
 import { spliceDrafts } from '../drafts/splice.ts';
-import { readConfig } from '../gateway.ts';
+import { readConfig } from '../read-config.ts';
 import { BadUsage } from './bad-usage.ts';
 
 const MAX_FILE_BYTES = 10 * 1024 ** 2;

@@ -28,8 +28,9 @@ export async function askGateway<Answer>(
     body: question === undefined ? null : JSON.stringify(question),
     redirect: 'error',
     signal: AbortSignal.timeout(10_000),
-  }).catch((cause) => {
-    throw new Error(`no gateway answers at ${origin}`, { cause });
+  }).catch((failure: Error) => {
+    // What fetch throws says only that it failed; its cause says why.
+    throw new Error(`no gateway answers at ${origin}`, { cause: failure.cause ?? failure });
   });
   const body = (await response.json().catch(() => ({}))) as Answer & { error_description?: string };
   if (response.ok) return body;

@@ -1,10 +1,7 @@
-import type { Check } from '../config/check.ts';
+import type { Check, Locate } from '../config/check.ts';
 import { ConfigError, inOrder, type Problem } from '../config/problem.ts';
-import { tryConnections } from '../connections.ts';
-import { checkConfig } from '../gateway.ts';
-import { checkAgainst } from '../openapi/check-against.ts';
-import { readDescription } from '../openapi/description.ts';
-import { readOperations } from '../openapi/operations.ts';
+import type { Config } from '../config/schema.ts';
+import { checkConfig } from '../read-config.ts';
 import { type ApiPlace, refuseBadPlace } from './api-place.ts';
 import { formats } from './problem-formats.ts';
 
@@ -44,8 +41,8 @@ export async function check(files: readonly string[], options: CheckOptions): Pr
 /** Errors of the file; or where there are none, its warnings and what does not work. */
 export async function examine(file: string, options: CheckOptions = {}): Promise<Examined> {
   try {
-    const { config, locate } = checkConfig(file, furtherChecks(options));
-    const failures = options.online ? await tryConnections(config, locate) : [];
+    const { config, locate } = checkConfig(file, await furtherChecks(options));
+    const failures = options.online ? await failuresOf(config, locate) : [];
     const problems = inOrder([...config.warnings, ...failures]);
     return { file, problems, result: failures.length > 0 ? 'not working' : 'sound' };
   } catch (error) {
@@ -54,9 +51,18 @@ export async function examine(file: string, options: CheckOptions = {}): Promise
   }
 }
 
+// What few checks need is loaded by those.
+
+async function failuresOf(config: Config, locate: Locate): Promise<readonly Problem[]> {
+  return (await import('../connections.ts')).tryConnections(config, locate);
+}
+
 /** @throws ConfigError for a description that cannot be used. */
-function furtherChecks({ against, ...place }: CheckOptions): readonly Check[] {
+async function furtherChecks({ against, ...place }: CheckOptions): Promise<readonly Check[]> {
   if (against === undefined) return [];
+  const { readDescription } = await import('../openapi/description.ts');
+  const { readOperations } = await import('../openapi/operations.ts');
+  const { checkAgainst } = await import('../openapi/check-against.ts');
   const { operations } = readOperations(readDescription(against), place.basePath);
   return [checkAgainst(operations, place)];
 }

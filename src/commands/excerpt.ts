@@ -37,7 +37,7 @@ function linesOf(file: string): readonly string[] {
 
 /** Keys whose values a terminal or the log of a build should not show. One letter: the private members of a JWK. */
 const SECRET =
-  /(?<=(?:^|[\s{,"'])(?:secret\w*|token|\w*password\w*|encryption_key|[dkpq]|dp|dq|qi|url)["']?:[ \t]+)(?!["']?\$\{)(?:"[^"]*"?|'[^']*'?|[^\s,}#]+)/g;
+  /(?<=(?:^|[\s{,"'])(?:\w*secret\w*|token|\w*password\w*|encryption_key|[dkpq]|dp|dq|qi|url)["']?:[ \t]+)(?!["']?\$\{)(?:"[^"]*"?|'[^']*'?|[^\s,}#]+)/g;
 const CREDENTIALS = /(?<=:\/\/)[^/@\s"']+(?=@)/g;
 /** A user of an htpasswd file. */
 const HTPASSWD = /(?<=^[^\s:#"'{]+:)\S.*$/;

@@ -1,5 +1,5 @@
 import type { Config } from '../config/schema.ts';
-import { readConfig } from '../gateway.ts';
+import { readConfig } from '../read-config.ts';
 import { openStore } from '../store/open.ts';
 import type { KeySource } from '../tokens/key-source.ts';
 import { openKeySource } from '../tokens/open-key-source.ts';

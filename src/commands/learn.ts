@@ -1,4 +1,5 @@
-import { createReadStream } from 'node:fs';
+import { open } from 'node:fs/promises';
+import { unreadable } from '../config/read-text.ts';
 import { draftFromTraffic } from '../learn/draft-routes.ts';
 import { readLog } from '../learn/read-log.ts';
 import { type LeftOut, Traffic } from '../learn/traffic.ts';
@@ -22,13 +23,20 @@ export async function learn(file: string, { values, ...destination }: LearnOptio
 
 /** @returns how many lines could not be read. */
 async function observe(file: string, traffic: Traffic): Promise<number> {
-  const input = file === '-' ? process.stdin : createReadStream(file);
+  const input = file === '-' ? process.stdin : await openLog(file);
   let unread = 0;
   for await (const request of readLog(input.setEncoding('utf8') as AsyncIterable<string>)) {
     if (request) traffic.add(request);
     else unread += 1;
   }
   return unread;
+}
+
+async function openLog(file: string) {
+  const handle = await open(file).catch((cause) => {
+    throw new BadUsage(`${file}: cannot read it: ${unreadable(cause).message}`);
+  });
+  return handle.createReadStream();
 }
 
 const REASONS: Readonly<Record<LeftOut, string>> = {

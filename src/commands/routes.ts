@@ -1,6 +1,6 @@
 import type { RouteConfig } from '../config/schema.ts';
 import { describeAccess } from '../explain/describe-access.ts';
-import { readConfig } from '../gateway.ts';
+import { readConfig } from '../read-config.ts';
 import { createMatcher } from '../routing/matcher.ts';
 import { DEFAULT_METHODS } from '../routing/pattern.ts';
 import { formatTable } from './table.ts';

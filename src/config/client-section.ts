@@ -46,7 +46,10 @@ export const client = section({
   secret_sha256: optional(
     z
       .string({ error: 'expected the SHA-256 of the secret, in quotes' })
-      .regex(/^[0-9a-f]{64}$/, 'expected 64 hexadecimal digits, in lower case'),
+      .regex(
+        /^[0-9a-f]{64}$/,
+        'expected the SHA-256 of the secret, 64 hexadecimal digits in lower case; the secret itself would be `secret`',
+      ),
   ).describe('The SHA-256 of the secret: 64 hexadecimal digits in lower case, in quotes. For long random secrets.'),
   secret_hash: optional(
     text.regex(PASSWORD_HASH, 'expected an argon2id or bcrypt hash: $argon2id$… or $2b$…'),

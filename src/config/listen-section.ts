@@ -40,7 +40,7 @@ export const listen = section({
   max_header_size: size
     .refine((bytes) => bytes >= 1024 && bytes <= 1024 ** 2, 'expected a size from 1kb to 1mb')
     .prefault('16kb')
-    .describe('Request line and headers together; 1kb to 1mb. More is answered 431.'),
+    .describe('Request line and headers together; 1kb to 1mb. More is answered 431, and so are more than 100 headers.'),
   header_timeout: timeout
     .prefault('10s')
     .describe(
@@ -49,7 +49,7 @@ export const listen = section({
   request_timeout: timeout
     .prefault('60s')
     .describe(
-      'Time for the whole request with its body. If it passes inside the body, the connection is closed without an answer.',
+      'Time for the whole request with its body. A later one is answered 408, unless its answer has begun, and the connection is closed.',
     ),
   keep_alive_timeout: timeout
     .prefault('65s')

@@ -42,9 +42,9 @@ function load(reader: SourceReader, checks: readonly Check[]): Located {
   const crossing = checks.flatMap((check) => [
     ...check(sections, merged.locate, { directory, beside, isLiteral: merged.isLiteral }),
   ]);
-  const unknown = sources.flatMap((source) => source.unknownCodes());
+  const asWritten = sources.flatMap((source) => [...source.unknownCodes(), ...source.unbracedVariables()]);
   // What a text without its variable looks like to the schema is no second problem.
-  const others = [...reader.problems, ...merged.problems, ...unknown, ...problems, ...crossing].filter(
+  const others = [...reader.problems, ...merged.problems, ...asWritten, ...problems, ...crossing].filter(
     (problem) => !unresolved.some((known) => samePlace(known, problem)),
   );
   const found = [...unresolved, ...others.filter((problem) => !merged.ignores(problem))];

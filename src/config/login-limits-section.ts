@@ -27,7 +27,9 @@ export const login_limits = section({
   user: windowLimit(50, '1h', 'Failures of one user, from all addresses, and the time in which they are counted.'),
   address: windowLimit(100, '10m', 'Failures from one address, of all users and clients.'),
   client: windowLimit(1000, '10m', 'Failures with one client.'),
-  min_failure_time: wait.prefault('500ms').describe('The least that the answer to a wrong username or password takes.'),
+  min_failure_time: wait
+    .prefault('500ms')
+    .describe('The least that the answer to a wrong username or password takes, also while the user is locked.'),
   concurrent_checks: count(1, 1024)
     .prefault(4)
     .describe('Password checks at once, each on a thread of its own; 1 to 1024.'),

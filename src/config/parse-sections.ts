@@ -73,18 +73,19 @@ function unknownKeys(issue: Issue, source: Document): UnknownKey[] {
   return issue.keys.map((key, index) => ({
     mapping: issue.path,
     key,
-    problem: { position: source.locate([...issue.path, key], 'key'), message: messages[index] ?? unknownKey(key, []) },
+    problem: { position: source.locate([...issue.path, key], 'key'), message: messages[index] ?? issue.message },
   }));
 }
 
 /** Whether the key at `path` is only missing because a sibling that suggests it is misspelt. */
 function isMisspelt(path: Path, unknown: readonly UnknownKey[]): boolean {
+  const missing = String(path.at(-1));
   return unknown.some(
     ({ mapping, key, problem }) =>
       mapping.length === path.length - 1 &&
       mapping.every((step, index) => step === path[index]) &&
-      problem.message === unknownKey(key, [String(path.at(-1))]) &&
-      problem.message !== unknownKey(key, []),
+      nearestWord(key, [missing]) === missing &&
+      problem.message === unknownKey(key, [missing]),
   );
 }
 

@@ -37,6 +37,7 @@ export const WARNING_CODES = [
   'scope-of-no-route',
   'shared-route',
   'sub-not-a-string',
+  'unbraced-variable',
   'unknown-code',
   'unknown-scheme',
   'unreachable-route',

@@ -63,7 +63,7 @@ function readBytes(path: string, maxBytes: number): Buffer {
   }
 }
 
-function unreadable(cause: unknown): Unreadable {
+export function unreadable(cause: unknown): Unreadable {
   const code = String((cause as NodeJS.ErrnoException).code);
   return new Unreadable(REASONS[code] ?? `the system says ${code}`, { cause });
 }

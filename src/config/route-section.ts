@@ -7,13 +7,27 @@ const METHODS = ['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS'] as 
 /** No wildcards, escapes or `;parameters`, which servers read in ways of their own; nothing that cannot be seen. */
 const SEGMENT = String.raw`[^/{}*?#\\%;\s\p{C}]+`;
 
+/** What people write in paths, and what there is in its place. */
+const PATH_HINTS: readonly (readonly [written: RegExp, hint: string])[] = [
+  [/:\/\//, 'without a scheme and a host'],
+  [/\?/, 'without a query'],
+  [/\*\*./, '/** stands at the end only'],
+  [/\*/, 'one segment is {name}, and all below is /**'],
+  [/[{}]/, '{name} is a whole segment, and its name has letters, digits and _'],
+  [/.\/$/, 'without a slash at its end'],
+];
+
+function pathProblem(path: unknown): string {
+  const hint = PATH_HINTS.find(([written]) => written.test(String(path)))?.[1];
+  return `expected a path such as /orders, /orders/{id} or /orders/**${hint === undefined ? '' : `; ${hint}`}`;
+}
+
 /** `/a/{name}/b`, or `/a/**`: this and all below it. */
 export const routePath = z
   .string({ error: 'expected a path that starts with /' })
-  .regex(
-    new RegExp(String.raw`^(?!$)(/|(/(\{[A-Za-z_]\w*\}|${SEGMENT}))*(/\*\*)?)$`, 'u'),
-    'expected a path such as /orders, /orders/{id} or /orders/**',
-  )
+  .regex(new RegExp(String.raw`^(?!$)(/|(/(\{[A-Za-z_]\w*\}|${SEGMENT}))*(/\*\*)?)$`, 'u'), {
+    error: ({ input }) => pathProblem(input),
+  })
   .refine(hasNoDots, NO_DOTS);
 
 export const pathPrefix = z

@@ -15,8 +15,9 @@ export function section<Shape extends z.core.$ZodLooseShape>(shape: Shape) {
   });
 }
 
+/** With the key that was meant, or where none is near, with all that there are. */
 export function unknownKey(key: string, known: readonly string[]): string {
-  return `unknown key \`${printable(key)}\`${suggestion(key, known)}`;
+  return `unknown key \`${printable(key)}\`${suggestion(key, known) || `; there are ${known.join(', ')}`}`;
 }
 
 /** `; did you mean travel?`, or nothing. */
@@ -43,15 +44,19 @@ export function nearestWord(word: string, candidates: readonly string[]): string
 
 const MAX_WORD = 100;
 
-/** Levenshtein's distance: insertions, deletions and substitutions. */
+/** Levenshtein's distance: insertions, deletions, substitutions; and two letters that have changed places count once. */
 function editDistance(a: string, b: string): number {
+  let above: number[] = [];
   let previous = Array.from({ length: b.length + 1 }, (_, index) => index);
   for (let row = 1; row <= a.length; row += 1) {
     const current = [row];
     for (let column = 1; column <= b.length; column += 1) {
       const substitution = (previous[column - 1] ?? 0) + (a[row - 1] === b[column - 1] ? 0 : 1);
-      current.push(Math.min(substitution, (previous[column] ?? 0) + 1, (current[column - 1] ?? 0) + 1));
+      const swapped = a[row - 1] === b[column - 2] && a[row - 2] === b[column - 1];
+      const swap = swapped ? (above[column - 2] ?? 0) + 1 : Number.POSITIVE_INFINITY;
+      current.push(Math.min(substitution, swap, (previous[column] ?? 0) + 1, (current[column - 1] ?? 0) + 1));
     }
+    above = previous;
     previous = current;
   }
   return previous[b.length] ?? 0;

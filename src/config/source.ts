@@ -12,7 +12,6 @@ import {
   type Pair,
   parseDocument,
   visit,
-  type YAMLError,
   type YAMLMap,
 } from 'yaml';
 import type { GatewayFile, Locate, Path } from './check.ts';
@@ -20,6 +19,7 @@ import { isIgnored, unknownCodes } from './ignore.ts';
 import { ConfigError, isWarning, type Problem, warning } from './problem.ts';
 import type { Position } from './schema.ts';
 import { printable } from './section.ts';
+import { syntaxProblems } from './syntax-problems.ts';
 
 /** Mappings and lists inside of each other; the schema needs six, `claims` may nest. */
 const MAX_DEPTH = 32;
@@ -37,7 +37,7 @@ export class Source {
   /** Whose text had variables in it. */
   readonly #replaced = new Set<unknown>();
 
-  /** @throws ConfigError with all syntax errors. */
+  /** @throws ConfigError with all syntax errors that do not come of another one. */
   constructor(file: string, text: string) {
     this.file = file;
     this.#text = text;
@@ -124,29 +124,26 @@ export class Source {
     );
   }
 
-  /** Without the consequences of a mistake: later ones of its line, and each token after a mapping that ended early. */
-  #syntaxProblems(): Problem[] {
-    const all = [...this.#document.errors, ...this.#document.warnings];
-    const errors = all.filter(({ message }, index) => index === 0 || !message.includes('in YAML stream'));
-    const exhausted = errors.find(({ code }) => code === 'RESOURCE_EXHAUSTION');
-    if (exhausted) return [{ position: this.#at(exhausted.pos[0]), message: 'this nests too deeply' }];
-    const problems = errors.map((error) => ({
-      position: this.#at(error.pos[0]),
-      message: this.#syntaxMessage(error),
-    }));
-    return [...new Map(problems.reverse().map((problem) => [problem.position.line, problem])).values()];
+  /** Values that look like a variable, and stand for themselves. */
+  unbracedVariables(): Problem[] {
+    const found: Problem[] = [];
+    visit(this.#document, {
+      Scalar: (key, scalar) => {
+        if (key === 'key' || this.#replaced.has(scalar) || !/^\$[A-Za-z_]\w*$/.test(String(scalar.value))) return;
+        const message = `without braces this is no variable, and stands for itself; one is written \${NAME}`;
+        found.push(warning('unbraced-variable', this.#atNode(scalar), message));
+      },
+    });
+    return found;
   }
 
-  #syntaxMessage({ code, message, pos: [offset] }: YAMLError): string {
-    const rest = this.#text.slice(offset, offset + 100);
-    if (code === 'DUPLICATE_KEY') return `repeated key \`${/^["']?([\w.-]*)/.exec(rest)?.[1]}\``;
-    if (code === 'MULTIPLE_DOCS') return 'a second document: the file holds one, without --- lines between';
-    if (this.#text.startsWith('${', offset - 1)) return 'inside { } and [ ], a variable needs quotes around it';
-    if (/flow-(map|seq)-start at node end/.test(message)) {
-      return 'inside { } and [ ], a text with { or [ in it needs quotes around it';
-    }
-    // What follows a colon is quoted from the file, where secrets may stand.
-    return `not valid YAML: ${message.replace(/: .*/s, '')}`;
+  /** The first of each line. */
+  #syntaxProblems(): Problem[] {
+    const problems = syntaxProblems(this.#document, this.#text).map(({ offset, message }) => ({
+      position: this.#at(offset),
+      message,
+    }));
+    return [...new Map(problems.reverse().map((problem) => [problem.position.line, problem])).values()];
   }
 
   /** What YAML allows, but plain data does not. */

@@ -86,9 +86,13 @@ export const flag = z.union(
 );
 
 /** Text of at least one character. Numbers are refused: YAML would have read 0123 as another number. */
-export const text = z
-  .string({ error: 'expected text; a number, true or false needs quotes' })
-  .min(1, 'expected text, found nothing');
+export const text = z.string({ error: ({ input }) => noText(input) }).min(1, 'expected text, found nothing');
+
+function noText(value: unknown): string {
+  if (value === null || value === undefined) return 'expected text, found nothing';
+  if (typeof value === 'object') return `expected text, found a ${Array.isArray(value) ? 'list' : 'mapping'}`;
+  return 'expected text; a number, true or false needs quotes';
+}
 
 const ENCRYPTION_KEY = 'expected 32 bytes, as 64 hexadecimal digits or in base64';
 
@@ -115,26 +119,33 @@ export function alternatives(words: readonly string[]): string {
   return [words.slice(0, -1).join(', '), ...words.slice(-1)].filter(Boolean).join(' or ');
 }
 
+const ESCAPED = 'in a password, # is written %23, / %2F, ? %3F and @ %40';
+
 /** An absolute URL of one of these schemes, without credentials in it unless `credentials` allows them. */
 export function url(schemes: readonly string[], { credentials = false, path = true, query = true } = {}) {
   const starts = schemes.map((scheme) => `${scheme}://`);
   const refused = [!path && 'path', !query && 'query', !credentials && 'credentials'].filter((part) => part !== false);
   const without = alternatives(refused);
   const message = `expected a URL that starts with ${starts.join(' or ')}${without && `, without ${without}`}`;
-  return formed(new RegExp(`^(${schemes.join('|')})://`), message).refine((value) => {
-    // What URL would trim or mend is refused: others read the text as it is.
-    if (!/^[\x21-\x5b\x5d-\x7e]+$/.test(value) || !starts.some((start) => value.startsWith(start))) return false;
-    if (!URL.canParse(value)) return false;
-    const parsed = new URL(value);
-    const authority = /^[a-z]+:\/\/([^/?#]*)/.exec(value)?.[1] ?? '';
-    return (
-      authority !== '' &&
-      parsed.hostname !== '' &&
-      (credentials || !authority.includes('@')) &&
-      (path || /^\/?$/.test(parsed.pathname)) &&
-      (query || !/[?#]/.test(value))
-    );
-  }, message);
+  return formed(new RegExp(`^(${schemes.join('|')})://`), message).refine(
+    (value) => {
+      // What URL would trim or mend is refused: others read the text as it is.
+      if (!/^[\x21-\x5b\x5d-\x7e]+$/.test(value) || !starts.some((start) => value.startsWith(start))) return false;
+      if (!URL.canParse(value)) return false;
+      const parsed = new URL(value);
+      const authority = /^[a-z]+:\/\/([^/?#]*)/.exec(value)?.[1] ?? '';
+      return (
+        authority !== '' &&
+        parsed.hostname !== '' &&
+        (credentials || !authority.includes('@')) &&
+        (path || /^\/?$/.test(parsed.pathname)) &&
+        (query || !/[?#]/.test(value))
+      );
+    },
+    {
+      error: ({ input }) => (credentials && String(input).includes('@') ? `${message}; ${ESCAPED}` : message),
+    },
+  );
 }
 
 /** Where keys come from: nobody on the way may replace them, so that clear text stays on this host. */

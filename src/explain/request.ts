@@ -1,6 +1,8 @@
 import { createServer, type IncomingMessage, METHODS, validateHeaderName, validateHeaderValue } from 'node:http';
 import { duplexPair } from 'node:stream';
 import type { ListenConfig } from '../config/schema.ts';
+import { printable } from '../config/section.ts';
+import { MOST_HEADERS } from '../routing/request-head.ts';
 
 /** A request to explain, as people write it. */
 export interface Question {
@@ -30,7 +32,7 @@ export async function parseRequest(
   const [client, connection] = duplexPair();
   Object.assign(connection, { remoteAddress: '127.0.0.1', encrypted: tls !== undefined });
   const server = createServer({ maxHeaderSize: max_header_size, requireHostHeader: false });
-  server.maxHeadersCount = 0;
+  server.maxHeadersCount = MOST_HEADERS + 1;
   return new Promise((resolve, reject) => {
     server.on('request', resolve).on('checkExpectation', resolve).on('upgrade', resolve);
     server.on('clientError', ({ message }) => {
@@ -44,7 +46,9 @@ export async function parseRequest(
 
 /** The request line and the headers. */
 function headOf({ method, url, headers }: Question): string[] {
-  if (!METHODS.includes(method) || method === 'CONNECT') throw new UnreadableRequest('there is no such method');
+  if (!METHODS.includes(method) || method === 'CONNECT') {
+    throw new UnreadableRequest(`${printable(method)} is no method of a request`);
+  }
   const { host, target } = parseUrl(url);
   if (/\s/.test(target)) throw new UnreadableRequest('a URL has no blanks: they are %20 in it');
   for (const line of headers) refuseOtherThanHeader(line);

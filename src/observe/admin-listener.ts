@@ -1,5 +1,6 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import { bind } from '../bind.ts';
 import type { AdminConfig } from '../config/schema.ts';
 import { GatewayError, toGatewayError, toldBody } from '../errors.ts';
 import { refuseStrangers } from './admin-access.ts';
@@ -58,15 +59,9 @@ export class AdminListener {
     this.#token = token;
   }
 
-  /** @throws NodeJS.ErrnoException such as EADDRINUSE. */
+  /** @throws AddressError */
   listen(): Promise<AddressInfo> {
-    return new Promise((resolve, reject) => {
-      this.#server.once('error', reject);
-      this.#server.listen(this.#address, () => {
-        this.#server.off('error', reject);
-        resolve(this.#server.address() as AddressInfo);
-      });
-    });
+    return bind(this.#server, 'admin.address', this.#address);
   }
 
   close(): Promise<void> {

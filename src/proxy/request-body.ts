@@ -3,6 +3,8 @@ import { Readable } from 'node:stream';
 
 /** For how long a client may go on sending a body that nobody reads any more, before its connection is closed. */
 const LINGER_MS = 5_000;
+/** How much of it is read until then. */
+const LINGER_BYTES = 1024 ** 2;
 
 /**
  * A request's body on its way to the upstream, with back-pressure and a limit.
@@ -48,7 +50,7 @@ export class RequestBody extends Readable {
 /**
  * Reads on and throws away what a client still sends after its request was answered. Closing the connection at once
  * would reset it, and the client might lose the answer unread (RFC 9112 §9.6); keeping it open for good would let it
- * send forever. A client that stops in time keeps its connection.
+ * send forever. A client that stops in time, and before it has sent too much, keeps its connection.
  */
 export function discardRest(request: IncomingMessage): void {
   request.resume();
@@ -56,4 +58,9 @@ export function discardRest(request: IncomingMessage): void {
   const { socket } = request;
   const linger = setTimeout(() => socket.destroy(), LINGER_MS);
   request.once('close', () => clearTimeout(linger));
+  let bytes = 0;
+  request.on('data', (chunk: Buffer) => {
+    bytes += chunk.length;
+    if (bytes > LINGER_BYTES) request.pause();
+  });
 }

@@ -11,6 +11,12 @@ export interface RequestHead {
 }
 
 /**
+ * Browsers send some twenty, and each proxy on the way adds a few; Apache and HAProxy stop at about as many. `max_header_size`
+ * bounds their bytes, but Node does not count what is between names and values.
+ */
+export const MOST_HEADERS = 100;
+
+/**
  * A name or address, maybe with a port. RFC 3986 §3.2.2 allows more in a name, such as `%61`; all that it is good for is
  * that the gateway and an upstream see two different hosts in it.
  */
@@ -20,13 +26,19 @@ const HOST = /^(?:\[[0-9A-Fa-f:.]+\]|(?:[\w-]+\.)*[\w-]*)(?::\d{0,5})?$/;
  * Reads the head of a request, and refuses one that others on the way could understand in another way, or that asks for
  * what nobody here does. It comes before everything else that looks at the request.
  *
- * @throws GatewayError `invalid_request`, `expectation_failed`
+ * @throws GatewayError `invalid_request`, `expectation_failed`, `header_fields_too_large`
  */
 export function readRequestHead(request: IncomingMessage): RequestHead {
+  refuseManyHeaders(request);
   refuseOtherVersions(request);
   refuseOtherCodings(request);
   refuseExpectations(request);
   return { host: readHost(request), target: parseTarget(request.url ?? '') };
+}
+
+/** It comes first: what Node has left out of many may be what the others look for. */
+function refuseManyHeaders({ rawHeaders }: IncomingMessage): void {
+  if (rawHeaders.length > 2 * MOST_HEADERS) throw new GatewayError('header_fields_too_large');
 }
 
 function refuseOtherVersions({ httpVersion }: IncomingMessage): void {

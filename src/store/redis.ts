@@ -18,13 +18,14 @@ export class RedisStore implements Store {
   readonly #redis: Redis;
   readonly #config: RedisStoreConfig;
   readonly #firstAttempt: Promise<void>;
+  #isOpen = true;
   readonly #shas = new WeakMap<Script<unknown>, string>();
 
   constructor(config: RedisStoreConfig, onStateChange: StoreStateListener = () => {}) {
     this.#config = config;
     this.#redis = connect(config);
     this.#firstAttempt = firstAttempt(this.#redis);
-    reportState(this.#redis, onStateChange);
+    reportState(this.#redis, (state, cause) => this.#isOpen && onStateChange(state, cause));
   }
 
   async run<Reply>(script: Script<Reply>, keys: readonly string[], args: readonly (string | number)[] = []) {
@@ -37,6 +38,8 @@ export class RedisStore implements Store {
   }
 
   async close(): Promise<void> {
+    // An end that was asked for is no outage.
+    this.#isOpen = false;
     this.#redis.disconnect();
   }
 

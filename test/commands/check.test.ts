@@ -95,7 +95,7 @@ describe('check opens the files that gateway.yaml names, and says', () => {
       'all of it at once, with what is wrong in the file itself',
       { 'gateway.yaml': `lgo: {}\n${withUsers('gone.yaml')}`, 'keys/a.pem': 'x' },
       [
-        'gateway.yaml:1:1: unknown key `lgo`',
+        'gateway.yaml:1:1: unknown key `lgo`; did you mean `log`?',
         'gateway.yaml:2:81: keys/a.pem: not a private key for ES256: (OpenSSL)',
         'gateway.yaml:6:30: cannot read it: it does not exist',
       ],

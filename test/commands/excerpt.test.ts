@@ -37,6 +37,7 @@ describe('a secret is not shown', () => {
       `  - { id: a, secret: "s3 cret, yes", auth: none }`,
       '  - { id: a, secret: **************, auth: none }',
     ],
+    ['under a key that there is not', '  client_secret: s3cret', '  client_secret: ******'],
     ['as a hash', '  password_hash: $2b$10$abc', '  password_hash: **********'],
     ['in a URL', '  redis: redis://user:s3cret@host/0', '  redis: redis://***********@host/0'],
     ['in a JWK', '  - { kty: EC, x: abc, d: s3cret }', '  - { kty: EC, x: abc, d: ****** }'],

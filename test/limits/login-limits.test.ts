@@ -30,6 +30,17 @@ const right = async () => ({ accepted: true });
 const wrong = async () => ({ accepted: false });
 const never = () => new Promise<{ accepted: boolean }>(() => {});
 
+/** Resolves once the attempt has its reservation, which it never gives back. */
+function begun(limits: LoginLimits, who: LoginAttempt): Promise<void> {
+  return new Promise((resolve, reject) => {
+    const check = () => {
+      resolve();
+      return never();
+    };
+    limits.attempt(who, check).catch(reject);
+  });
+}
+
 /** A password check that takes a while and counts its runs. */
 function slow(accepted: boolean) {
   const check = async () => {
@@ -255,8 +266,7 @@ for (const { name, open } of stores) {
 
     it('a reservation whose gateway died expires while another one goes on', async () => {
       const [dying, limits, who] = [limited({}, { waitFor: 10_000, holdFor: 300 }), limited({ queue: 0 }), somebody()];
-      for (let index = 0; index < 4; index += 1) void dying.attempt(who, never);
-      void limits.attempt(who, never);
+      await Promise.all([...Array.from({ length: 4 }, () => begun(dying, who)), begun(limits, who)]);
       await delay(400);
       assert.deepEqual(statuses(await times(5, () => limits.attempt(who, slow(true)))), { checked: 4, 503: 1 });
     });

@@ -265,10 +265,18 @@ test('unknown users, wrong passwords and disabled users get the same answer', as
 });
 
 test('every failed login takes min_failure_time', async (context) => {
-  const gateway = await startGateway(context, { login_limits: { min_failure_time: '300ms' } });
-  const startedAt = performance.now();
-  await Promise.all([login(gateway, { username: 'nobody' }), login(gateway, { password: 'wrong' })]);
-  assert.ok(performance.now() - startedAt >= 299);
+  const login_limits = { min_failure_time: '300ms', user_and_address: { failures: 1 } };
+  const gateway = await startGateway(context, { login_limits });
+  const rows = [
+    ['of an unknown user', { username: 'nobody' }, 400],
+    ['with a wrong password', { password: 'wrong' }, 400],
+    ['of a user who is locked by then', {}, 429],
+  ] as const;
+  for (const [sentence, credentials, status] of rows) {
+    const startedAt = performance.now();
+    assert.equal((await login(gateway, credentials)).status, status, sentence);
+    assert.ok(performance.now() - startedAt >= 299, sentence);
+  }
 });
 
 for (const method of ['GET', 'HEAD', 'PUT', 'DELETE', 'PATCH', 'OPTIONS']) {

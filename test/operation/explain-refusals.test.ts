@@ -20,6 +20,7 @@ async function start(context: TestContext) {
   const upstream = await startUpstream(context);
   const gateway = await startGateway(context, {
     admin: { address: '127.0.0.1:0', token: TOKEN },
+    listen: { address: '127.0.0.1:0', shutdown_grace: '0s', header_timeout: '1s', request_timeout: '1s' },
     tokens: { signing: { algorithm: 'ES256' } },
     clients: [
       { id: 'web', auth: 'none', grants: ['password'], scopes: ['read', 'write'] },
@@ -83,12 +84,18 @@ test('what was refused is explained by its id, and nothing of it is kept that is
       'upgrade_required',
       ['head', 'websocket'],
     ],
+    [
+      'a body that does not end',
+      ['POST /read/x HTTP/1.1', 'Content-Length: 9', `Authorization: Bearer ${read}`],
+      'request_timeout',
+      ['head', 'route', 'token', 'scopes', 'request'],
+    ],
     ['an upstream that is out', ['GET /out HTTP/1.1'], 'bad_gateway', ['head', 'route', 'upstream']],
   ];
   for (const [sentence, [line, ...headers], error, checks] of rows) {
     const lines = [line, 'Host: api.example', 'Cookie: SECRET', ...headers];
     if (!headers.includes('Connection: upgrade')) lines.push('Connection: close');
-    const answer = await sendRaw(gateway, `${lines.join('\r\n')}\r\n\r\n`);
+    const answer = await sendRaw(gateway, `${lines.join('\r\n')}\r\n\r\n`, 2500);
     const id = /X-Request-Id: (\S+)/.exec(answer)?.[1] ?? '';
     const document = await askGateway<ExplanationDocument>(admin, 'GET', `/explain?request=${id}`);
     assert.deepEqual([document.refusal?.error, document.outcome], [error, 'refused'], sentence);

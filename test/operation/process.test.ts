@@ -1,12 +1,14 @@
 import assert from 'node:assert/strict';
+import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { writeFileSync } from 'node:fs';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
+import { text } from 'node:stream/consumers';
 import { describe, test } from 'node:test';
 import { setTimeout as delay } from 'node:timers/promises';
-import { postern } from '../support/cli.ts';
+import { CLI, postern } from '../support/cli.ts';
 import { login, PASSWORD, redisStore, SECRET, startUpstream, writeConfiguration } from '../support/gateway.ts';
 import { serve } from '../support/serve.ts';
 
@@ -156,6 +158,13 @@ describe('the exit code', () => {
     ['2 for one that cannot', ['explain', 'FLY', '/a', good], 2, /^$/, /FLY/],
     ['2 for claims that are none', ['explain', 'GET', '/a', good, '--claims', '[]'], 2, /^$/, /--claims/],
     ['2 for a header that is two', ['explain', 'GET', '/a', good, '--header', 'A: 1\nB: 2'], 2, /^$/, /header/],
+    [
+      '2 for a log that cannot be read',
+      ['learn', '/nonexistent.log', '--upstream', 'api'],
+      2,
+      /^$/,
+      /^\/nonexistent\.log: cannot read it: it does not exist\n$/,
+    ],
     ['2 for an unknown option', ['check', '--fly', good], 2, /^$/, /--fly/],
     [
       '1 when no gateway is there to ask',
@@ -176,7 +185,14 @@ describe('the exit code', () => {
     });
   }
 
-  test('is 1 when the port is taken', async () => {
+  test('is 0 when the reader of its output has read enough', async () => {
+    const child = spawn(process.execPath, [CLI, 'schema']);
+    child.stdout.once('data', () => child.stdout.destroy());
+    const [[code], stderr] = await Promise.all([once(child, 'close'), text(child.stderr)]);
+    assert.deepEqual([code, stderr], [0, '']);
+  });
+
+  test('is 1 when a port is taken, with the key that has it', async () => {
     const other = createServer().listen(0, '127.0.0.1');
     await once(other, 'listening');
     const address = `127.0.0.1:${(other.address() as AddressInfo).port}`;
@@ -184,10 +200,11 @@ describe('the exit code', () => {
     const serving = Object.values(taken).map((settings) =>
       postern(['serve', join(writeConfiguration(settings), 'gateway.yaml')]),
     );
-    const [{ code, stderr } = { code: -1, stderr: '' }, admin] = await Promise.all(serving);
+    const [listen, admin] = await Promise.all(serving);
     other.close();
-    assert.deepEqual([code, admin?.code], [1, 1]);
-    assert.match(stderr, /EADDRINUSE/);
+    assert.deepEqual([listen?.code, admin?.code], [1, 1]);
+    assert.match(listen?.stderr ?? '', new RegExp(`^listen\\.address: ${address} is in use already$`, 'm'));
+    assert.match(admin?.stderr ?? '', new RegExp(`^admin\\.address: ${address} is in use already$`, 'm'));
   });
 });
 

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { setTimeout as delay } from 'node:timers/promises';
-import { login, requestToken, startGateway, startUpstream } from '../support/gateway.ts';
+import { login, redisStore, requestToken, startGateway, startUpstream } from '../support/gateway.ts';
 import { startRedis } from '../support/redis.ts';
 
 test('with Redis gone, /token is 503 within a second and guarded traffic goes on; when it is back, so is /token', async (context) => {
@@ -48,4 +48,15 @@ test('a gateway whose Redis is out starts, is not ready, and is once Redis is th
   await delay(1200);
   assert.equal((await fetch(`${gateway.adminUrl}/readyz`)).status, 200);
   assert.equal((await login(gateway)).status, 200);
+});
+
+test('a gateway that stops does not take its store to be out', async (context) => {
+  const { records, stop } = await startGateway(context, { store: redisStore() });
+  await stop();
+  // The connection ends behind it.
+  await delay(100);
+  assert.deepEqual(
+    records.filter(({ msg }) => msg === 'store').map(({ state }) => state),
+    ['up'],
+  );
 });

@@ -9,8 +9,11 @@
  * `npm run bench:exhaustion` has the large numbers, and what they cost those others in time.
  */
 import assert from 'node:assert/strict';
+import { connect } from 'node:net';
 import { after, afterEach, describe, test } from 'node:test';
 import { setTimeout as delay } from 'node:timers/promises';
+import type { Settings } from '../support/gateway.ts';
+import { serve } from '../support/serve.ts';
 import { startBesieged } from './exhaustion/besieged.ts';
 import { BEHAVIOURS, type BehaviourName, Siege } from './exhaustion/siege.ts';
 import { startTirelessUpstream } from './exhaustion/upstream.ts';
@@ -20,7 +23,8 @@ const LIMITS = { max_connections: MOST_CONNECTIONS, header_timeout: '1s', reques
 /** Four threads that check hashes, and a heap that is not tidied up at once, take half of it. What could pile up is gigabytes. */
 const MOST_MEMORY_BYTES = 200 * 1024 ** 2;
 
-const gateway = await startBesieged({ after }, LIMITS, await startTirelessUpstream({ after }));
+const start = (settings: Settings) => serve({ after }, settings);
+const gateway = await startBesieged(start, LIMITS, await startTirelessUpstream({ after }));
 const before = await gateway.memoryBytes();
 
 afterEach(async () => {
@@ -83,6 +87,27 @@ describe('a flood is refused, one by one', () => {
       assert.deepEqual(seenBy(siege), expected);
     });
   }
+});
+
+test('who goes on sending what was refused is not read any more', async (context) => {
+  const { hostname, port } = new URL(gateway.url);
+  const socket = connect(Number(port), hostname).on('error', () => {});
+  context.after(() => socket.destroy());
+  let [taken, answer] = [0, ''];
+  socket.setEncoding('latin1').on('data', (text) => {
+    answer += text;
+  });
+  const chunk = Buffer.alloc(64 * 1024);
+  const pour = (error?: Error | null) => {
+    if (error) return;
+    taken += chunk.length;
+    socket.write(chunk, pour);
+  };
+  socket.write(`POST /open HTTP/1.1\r\nHost: x\r\nContent-Length: ${1024 ** 4}\r\n\r\n`, pour);
+  await delay(1000);
+  assert.match(answer, /^HTTP\/1.1 413 /);
+  // What lies in the buffers of both ends is a part of it.
+  assert.ok(taken < 32 * 1024 ** 2, `${taken} bytes were taken`);
 });
 
 test('connections over max_connections are closed unheard, and counted; one that ends makes room', {

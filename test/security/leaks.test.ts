@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { describe, test } from 'node:test';
 import { SignJWT } from 'jose';
 import { readConfig } from '../../src/gateway.ts';
+import { spellingsOf } from '../leak-search.ts';
 import { postern } from '../support/cli.ts';
 import { login, type Settings, startGateway, startUpstream, writeConfiguration } from '../support/gateway.ts';
 import { sendRaw, statuses } from '../support/raw.ts';
@@ -32,23 +33,16 @@ const CLIENTS = [
   { ...CLIENT, id: 'signed', auth: 'client_secret_jwt', secret: OPERATOR_SECRETS.signed },
 ];
 
-/** A secret as it could be written: as it is, encoded for URLs, JSON or headers, within another text, and either half of it. */
-function spellingsOf(value: string): string[] {
-  const halves = value.length >= 24 ? [value.slice(0, 12), value.slice(-12)] : [];
-  // Base64 writes a text in three ways, by where it begins; what it shares with its neighbours is left out.
-  const within = [0, 1, 2].map((shift) =>
-    Buffer.from(`${'x'.repeat(shift)}${value}`)
-      .toString('base64')
-      .slice(4, -4),
-  );
-  const spellings = [value, ...halves, encodeURIComponent(value), Buffer.from(value).toString('hex'), ...within];
-  return spellings.flatMap((spelling) => [spelling, spelling.replaceAll('+', '-').replaceAll('/', '_')]);
+/** Either half of a secret is one too. */
+function partsOf(value: string): string[] {
+  return value.length >= 24 ? [value, value.slice(0, 12), value.slice(-12)] : [value];
 }
 
 function assertWithout(text: string, secrets: Record<string, string>, where: string): void {
   for (const [name, value] of Object.entries(secrets)) {
     assert.ok(value.length >= 10, `${name} is a secret that can be searched for`);
-    for (const spelling of spellingsOf(value)) assert.ok(!text.includes(spelling), `${name} is in ${where}`);
+    for (const spelling of partsOf(value).flatMap(spellingsOf))
+      assert.ok(!text.includes(spelling), `${name} is in ${where}`);
   }
 }
 

@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import type { TestContext } from 'node:test';
 import { CLI } from '../support/cli.ts';
 import { type Settings, writeConfiguration } from '../support/gateway.ts';
+import { hear, hearErrorsOf } from '../support/overheard.ts';
 
 export interface ServedGateway {
   readonly url: string;
@@ -25,6 +26,7 @@ export async function serveGateway(test: TestContext, settings: Settings): Promi
   const [address, admin] = await new Promise<[string, string]>((resolve, reject) => {
     const read = (chunk: Buffer) => {
       output += chunk;
+      hear(String(chunk));
       const [, found, foundAdmin] = /address"?: ?"([\d.:]+)"[\s\S]*admin"?: ?"([\d.:]+)"/.exec(output) ?? [];
       if (found && foundAdmin) resolve([found, foundAdmin]);
     };
@@ -37,5 +39,7 @@ export async function serveGateway(test: TestContext, settings: Settings): Promi
     child.kill('SIGTERM');
     await closed;
   };
-  return { url: `http://${address}`, adminUrl: `http://${admin}`, directory, output: () => output, stop };
+  const [url, adminUrl] = [`http://${address}`, `http://${admin}`];
+  hearErrorsOf(url, adminUrl);
+  return { url, adminUrl, directory, output: () => output, stop };
 }

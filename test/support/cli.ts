@@ -1,7 +1,11 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
+import { hear } from './overheard.ts';
 
 export const CLI = `${process.cwd()}/build/src/cli.js`;
+
+/** That is what they are for. */
+const SAY_SECRETS = new Set(['client', 'hash']);
 
 /** Runs the command line to its end. */
 export async function postern(
@@ -18,5 +22,6 @@ export async function postern(
   });
   child.stdin.end(input);
   const [code] = await once(child, 'close');
+  if (!SAY_SECRETS.has(args[0] ?? '')) hear(stdout + stderr);
   return { code, stdout, stderr };
 }

@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import { mkdtempSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdtempSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer, type IncomingHttpHeaders, type RequestListener, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
@@ -8,6 +8,7 @@ import { stringify } from 'yaml';
 import type { Config } from '../../src/config/schema.ts';
 import { createGateway, type Gateway, readConfig } from '../../src/gateway.ts';
 import { createLog } from '../../src/observe/log.ts';
+import { hear, hearErrorsOf, keepSecret, keepSecretsIn } from './overheard.ts';
 
 /** gateway.yaml as an object: what a test gives is laid over a working base, section by section. */
 export type Settings = { [section: string]: unknown };
@@ -80,17 +81,36 @@ export async function startGateway(
 ): Promise<RunningGateway> {
   const directory = writeConfiguration(settings);
   const records: Record<string, unknown>[] = [];
-  const log = createLog({ level: 'info', format: 'json' }, { write: (line) => records.push(JSON.parse(line)) });
+  const write = (line: string) => {
+    hear(line);
+    records.push(JSON.parse(line));
+  };
+  const log = createLog({ level: 'info', format: 'json' }, { write });
   const gateway = await createGateway(adjust(readConfig(join(directory, 'gateway.yaml'))), log);
   const { address, adminAddress } = await gateway.listen();
   const scheme = isMapping(settings.listen) && 'tls' in settings.listen ? 'https' : 'http';
   let stopped: Promise<void> | undefined;
   const stop = () => {
-    stopped ??= gateway.close().finally(() => rmSync(directory, { recursive: true }));
+    stopped ??= gateway.close().finally(() => {
+      keepPrivateKeys(join(directory, 'keys'));
+      rmSync(directory, { recursive: true });
+    });
     return stopped;
   };
   test.after(stop);
-  return { gateway, url: origin(address, scheme), adminUrl: origin(adminAddress), directory, records, stop };
+  const [url, adminUrl] = [origin(address, scheme), origin(adminAddress)];
+  hearErrorsOf(url, adminUrl);
+  return { gateway, url, adminUrl, directory, records, stop };
+}
+
+/** The last lines of a key in PEM: the first ones tell its kind, and are alike in all. */
+function keepPrivateKeys(directory: string): void {
+  const files = existsSync(directory) ? readdirSync(directory) : [];
+  for (const file of files.filter((name) => name.endsWith('.pem'))) {
+    for (const line of readFileSync(join(directory, file), 'utf8').split('\n').slice(2, -2)) {
+      keepSecret('a line of a private key', line);
+    }
+  }
 }
 
 /** The gateway warns of secrets that others can read. */
@@ -99,6 +119,8 @@ const OWNER_ONLY = { mode: 0o600 };
 /** Writes gateway.yaml and users.yaml into a new folder, and says which. */
 export function writeConfiguration(settings: Settings = {}): string {
   const directory = mkdtempSync(join(tmpdir(), 'postern-'));
+  keepSecretsIn([BASE, settings, USERS]);
+  keepSecret('the secret of web', SECRET);
   replaceFile(directory, 'gateway.yaml', configurationOf(settings));
   replaceFile(directory, 'users.yaml', stringify(USERS));
   return directory;

@@ -1,4 +1,5 @@
 import { connect } from 'node:net';
+import { hear } from './overheard.ts';
 
 /** What comes back for these bytes (a text's Latin-1), until the gateway ends the connection or `quietMs` pass without a word. */
 export function sendRaw({ url }: { readonly url: string }, bytes: string | Buffer, quietMs = 500): Promise<string> {
@@ -11,7 +12,11 @@ export function sendRaw({ url }: { readonly url: string }, bytes: string | Buffe
     socket.on('data', (chunk) => {
       answer += chunk;
     });
-    socket.on('close', () => resolve(answer));
+    socket.on('close', () => {
+      // Good answers may have tokens.
+      if (statuses(answer).every((status) => status >= 400)) hear(answer);
+      resolve(answer);
+    });
     socket.on('error', reject);
   });
 }

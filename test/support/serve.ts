@@ -2,6 +2,7 @@ import { type ChildProcessWithoutNullStreams, spawn } from 'node:child_process';
 import { join } from 'node:path';
 import { CLI } from './cli.ts';
 import { type Lifetime, type Settings, writeConfiguration } from './gateway.ts';
+import { hear, hearErrorsOf } from './overheard.ts';
 
 export interface ServedGateway {
   readonly url: string;
@@ -21,7 +22,9 @@ export async function serve(lifetime: Lifetime, settings: Settings): Promise<Ser
   const lines: string[] = [];
   let rest = '';
   const listening = new Promise<Record<string, string>>((resolve, reject) => {
+    child.stderr.on('data', (chunk) => hear(String(chunk)));
     child.stdout.on('data', (chunk: Buffer) => {
+      hear(String(chunk));
       const parts = (rest + chunk).split('\n');
       rest = parts.pop() ?? '';
       lines.push(...parts);
@@ -31,5 +34,7 @@ export async function serve(lifetime: Lifetime, settings: Settings): Promise<Ser
     child.once('exit', (code) => reject(new Error(`it ended with ${code}`)));
   });
   const { address, admin } = await listening;
-  return { url: `http://${address}`, adminUrl: `http://${admin}`, directory, process: child, lines };
+  const [url, adminUrl] = [`http://${address}`, `http://${admin}`];
+  hearErrorsOf(url, adminUrl);
+  return { url, adminUrl, directory, process: child, lines };
 }

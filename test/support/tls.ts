@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Identity } from './certificates.ts';
 import type { Lifetime } from './gateway.ts';
+import { hearAnswer, keepSecretsIn } from './overheard.ts';
 
 export interface Answer {
   readonly status: number;
@@ -25,6 +26,7 @@ interface Call {
 export function call(url: string, { method, headers = {}, form, identity, tls }: Call = {}): Promise<Answer> {
   const body = form && new URLSearchParams(form).toString();
   const type = body === undefined ? {} : { 'Content-Type': 'application/x-www-form-urlencoded' };
+  keepSecretsIn(form);
   const options: RequestOptions = {
     method: method ?? (body === undefined ? 'GET' : 'POST'),
     headers: { ...type, ...headers },
@@ -38,6 +40,7 @@ export function call(url: string, { method, headers = {}, form, identity, tls }:
       const chunks: Buffer[] = [];
       for await (const chunk of response) chunks.push(chunk);
       const text = Buffer.concat(chunks).toString();
+      hearAnswer(url, response.statusCode ?? 0, text);
       resolve({
         status: response.statusCode ?? 0,
         headers: response.headers,

@@ -72,7 +72,7 @@ test('users may share an anchor', () => {
 
 describe('the problems of a users file stand where they are', () => {
   const PROBLEMS: readonly [sentence: string, lines: string[], places: string[]][] = [
-    ['YAML that ends too early', ['a: {'], ['1:5']],
+    ['YAML that ends too early', ['a: {'], ['1:4']],
     ['a list', ['- a'], ['1:1']],
     ['text', ['johndoe'], ['1:1']],
     ['a user without anything', ['a:'], ['1:3']],

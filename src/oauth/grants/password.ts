@@ -63,13 +63,20 @@ export class PasswordGrant implements Grant {
     return { grant: { subject: user.sub, clientId: client.id, scope, login }, refreshToken: issued?.token };
   }
 
-  /** Every failure takes the same time, so that nobody can tell from it which part was wrong. */
+  /**
+   * Every failure takes the same time, so that nobody can tell from it which part was wrong; that of a locked user too, so
+   * that who tries without a pause is slowed down.
+   */
   async #login(request: GrantRequest, credentials: Credentials): Promise<AcceptedLogin> {
     const notBefore = delay(this.#minFailureTimeMs, undefined, { ref: false });
-    const verdict = await this.#verify(request, credentials);
-    if (verdict.outcome === 'accepted') return verdict;
-    await notBefore;
-    throw new GatewayError('invalid_grant', { description: 'The username or the password is wrong.' });
+    try {
+      const verdict = await this.#verify(request, credentials);
+      if (verdict.outcome === 'accepted') return verdict;
+      throw new GatewayError('invalid_grant', { description: 'The username or the password is wrong.' });
+    } catch (error) {
+      if (!isOutage(error)) await notBefore;
+      throw error;
+    }
   }
 
   async #verify(request: GrantRequest, { username, password }: Credentials): Promise<LoginVerdict> {
@@ -90,6 +97,10 @@ export class PasswordGrant implements Grant {
       throw error;
     }
   }
+}
+
+function isOutage(error: unknown): boolean {
+  return !(error instanceof GatewayError) || error.code === 'temporarily_unavailable';
 }
 
 /** An empty username or password was sent, and is wrong; one that was not sent makes no request of this grant (§4.3.2). */

@@ -1,19 +1,22 @@
-import type { Lifetime } from '../../support/gateway.ts';
-import { type ServedGateway, serve } from '../../support/serve.ts';
+import type { Settings } from '../../support/gateway.ts';
 
-export interface Besieged extends ServedGateway {
+export interface Besieged {
   memoryBytes(): Promise<number>;
   /** The value of a metric without labels. */
   metric(name: string): Promise<number>;
 }
 
-/** A gateway in a process of its own, with a route that answers, one that never ends and one that wants a token. */
-export async function startBesieged(
-  lifetime: Lifetime,
+/**
+ * A gateway with a route that answers, one that never ends and one that wants a token.
+ *
+ * @param start starts it in a process of its own
+ */
+export async function startBesieged<Served extends { readonly adminUrl: string }>(
+  start: (settings: Settings) => Promise<Served>,
   listen: Record<string, unknown>,
   target: string,
-): Promise<Besieged> {
-  const gateway = await serve(lifetime, {
+): Promise<Served & Besieged> {
+  const gateway = await start({
     listen: { address: '127.0.0.1:0', ...listen },
     tokens: {
       issuer: 'https://gateway.example/auth',

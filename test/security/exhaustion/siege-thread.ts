@@ -1,6 +1,12 @@
 import { parentPort, workerData } from 'node:worker_threads';
-import { BEHAVIOURS, type BehaviourName, Siege } from './siege.ts';
+import { BEHAVIOURS, type Behaviour, type BehaviourName, Siege } from './siege.ts';
 
-const { url, name, count } = workerData as { url: string; name: BehaviourName; count: number };
-const siege = new Siege(url, { ...BEHAVIOURS[name], connections: count });
+/** Who besieges, and how. */
+export type SiegeOrder = Pick<Behaviour, 'connections' | 'openedInMs'> & {
+  readonly url: string;
+  readonly name: BehaviourName;
+};
+
+const { url, name, ...numbers } = workerData as SiegeOrder;
+const siege = new Siege(url, { ...BEHAVIOURS[name], ...numbers });
 parentPort?.on('message', () => parentPort?.postMessage({ open: siege.open, statuses: siege.statuses }));

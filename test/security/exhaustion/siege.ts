@@ -1,8 +1,11 @@
 import { connect, type Socket } from 'node:net';
+import { setTimeout as delay } from 'node:timers/promises';
 
 /** What each of many connections does, all at once. */
 export interface Behaviour {
   readonly connections: number;
+  /** They are opened bit by bit in this time, and not all at once. */
+  readonly openedInMs?: number;
   /** Sent at once. */
   readonly opening: string;
   /** Sent again and again after it. */
@@ -14,17 +17,29 @@ export interface Behaviour {
   readonly isDeaf?: boolean;
 }
 
+const TURN_MS = 10;
+
 /** Connections that want to use the gateway up. */
 export class Siege {
   readonly #sockets = new Set<Socket>();
   readonly #statuses = new Map<number, number>();
   readonly #port: number;
   readonly #behaviour: Behaviour;
+  #stopped = false;
 
   constructor(url: string, behaviour: Behaviour) {
     this.#port = Number(new URL(url).port);
     this.#behaviour = behaviour;
-    for (let count = 0; count < behaviour.connections; count += 1) this.#connect();
+    void this.#open();
+  }
+
+  async #open(): Promise<void> {
+    const { connections, openedInMs = 0 } = this.#behaviour;
+    const turns = Math.max(1, openedInMs / TURN_MS);
+    for (let opened = 0, turn = 1; opened < connections && !this.#stopped; turn += 1) {
+      for (; opened < (connections * turn) / turns && opened < connections; opened += 1) this.#connect();
+      if (opened < connections) await delay(TURN_MS);
+    }
   }
 
   /** How many connections are open, or being opened. */
@@ -38,6 +53,7 @@ export class Siege {
   }
 
   stop(): void {
+    this.#stopped = true;
     for (const socket of this.#sockets) socket.destroy();
   }
 
