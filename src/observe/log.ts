@@ -35,6 +35,7 @@ function timestamp(): string {
  * obeys, and some turn the direction of what it shows. What callers sent may have any of them.
  */
 function visible(line: string): string {
+  // Nearly all lines are, and this is soon seen.
   if (/^[\n\x20-\x7e]*$/.test(line)) return line;
   return line.replace(/[\x7f-\x9f\p{Cf}\p{Zl}\p{Zp}]/gu, '\ufffd');
 }

@@ -47,7 +47,7 @@ function bodyLength({ headers }: IncomingMessage): number | undefined {
   return headers['transfer-encoding'] === undefined ? Number(headers['content-length'] ?? 0) : undefined;
 }
 
-/** A longer piece of a body costs more to copy than its own write. */
+/** Longer pieces of a body are not copied to be sent with the head. */
 const LONGEST_TEXT_BYTES = 8192;
 
 const CLIENT_GONE: Outcome = { outcome: 'client_gone' };
