@@ -12,10 +12,12 @@ export function syntaxProblems({ errors, warnings, contents }: Document.Parsed, 
   const all = [...errors, ...warnings].sort((a, b) => a.pos[0] - b.pos[0]);
   const exhausted = all.find(({ code }) => code === 'RESOURCE_EXHAUSTION');
   if (exhausted) return [{ offset: exhausted.pos[0], message: 'this nests too deeply' }];
-  const first = all.findIndex((error) => isMisleading(error));
+  if (all.length === 0) return [];
+  const first = all.findIndex(isMisleading);
+  const opened = unclosed(contents, text);
   return all
     .filter((error, index) => first < 0 || index <= first || !isConsequence(error))
-    .map((error) => ({ offset: beginning(error, contents, text), message: syntaxMessage(error, text) }));
+    .map((error) => ({ offset: beginning(error, opened), message: syntaxMessage(error, text) }));
 }
 
 /** What the parser says of text that is not where it looks for it: a mistake, or what comes of one. */
@@ -41,18 +43,25 @@ function isConsequence(error: YAMLError): boolean {
   return (isMisplaced(error) && !isUnclosedQuote(error)) || error.code === 'DUPLICATE_KEY';
 }
 
-/** What is not closed, the parser misses only where it gives up: it is placed where it was opened. */
-function beginning({ message, pos: [offset] }: YAMLError, contents: Node | null, text: string): number {
-  const [, quote, kind] = OPENER.exec(message) ?? [];
-  const [open, close] = quote ? [quote, quote] : kind === 'map' ? '{}' : '[]';
-  let opened = offset;
-  if (quote === undefined && kind === undefined) return opened;
+const CLOSERS: Readonly<Record<string, string>> = { '"': '"', "'": "'", '[': ']', '{': '}' };
+
+/** Where what is not closed was opened, by its first character and the place where the parser gives up on it. */
+function unclosed(contents: Node | null, text: string): ReadonlyMap<string, number> {
+  const found = new Map<string, number>();
   visit(contents, {
     Node: (_, { range }) => {
-      if (range?.[1] === offset && text[range[0]] === open && text[offset - 1] !== close) opened = range[0];
+      const [start, end] = range ?? [0, 0];
+      const closer = CLOSERS[text[start] ?? ''];
+      if (closer !== undefined && text[end - 1] !== closer) found.set(`${text[start]}${end}`, start);
     },
   });
-  return opened;
+  return found;
+}
+
+function beginning({ message, pos: [offset] }: YAMLError, opened: ReadonlyMap<string, number>): number {
+  const [said, quote, kind] = OPENER.exec(message) ?? [];
+  if (said === undefined) return offset;
+  return opened.get(`${quote ?? (kind === 'map' ? '{' : '[')}${offset}`) ?? offset;
 }
 
 function syntaxMessage({ code, message, pos: [offset] }: YAMLError, text: string): string {
