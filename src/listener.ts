@@ -48,6 +48,8 @@ export interface ListenerParts {
 
 /** What has been asked on a connection. */
 interface Connection {
+  /** To the one request of it that somebody is answering. */
+  current: ServerResponse | undefined;
   /** To the last request, whose body may still be coming after this was sent. */
   latest: ServerResponse | undefined;
   unanswered: number;
@@ -73,8 +75,9 @@ export class Listener {
   readonly #server: Server;
   readonly #onRequest: RequestListener;
   readonly #onRefused: ListenerParts['onRefused'];
-  readonly #active = new Set<ServerResponse>();
-  readonly #connections = new WeakMap<Duplex, Connection>();
+  readonly #connections = new Map<Duplex, Connection>();
+  /** Requests that somebody is answering. */
+  #answering = 0;
   #mostConnections = 0;
   #openConnections = 0;
   #context: SecureContextOptions | undefined;
@@ -142,7 +145,7 @@ export class Listener {
     // Not http.Server's own close(): that cuts idle connections at once, and with them a request that is on its way.
     NetServer.prototype.close.call(this.#server);
     this.#draining = true;
-    for (const response of this.#active) response.shouldKeepAlive = false;
+    for (const { current } of this.#connections.values()) if (current) current.shouldKeepAlive = false;
     const deadline = startedAt + graceMs;
     while (Date.now() < deadline && (await this.#isBusy(startedAt))) {
       await new Promise((resolve) => setTimeout(resolve, DRAIN_POLL_MS));
@@ -169,8 +172,7 @@ export class Listener {
     const { socket } = request;
     // An answer that closes the connection is out, and this came before it was closed.
     if (!socket.writable) return;
-    const connection = this.#connections.get(socket) ?? { latest: undefined, unanswered: 0, held: false };
-    this.#connections.set(socket, connection);
+    const connection = this.#connections.get(socket) ?? this.#meet(socket);
     connection.latest = response;
     connection.unanswered += 1;
     if (connection.unanswered > MOST_PIPELINED) {
@@ -183,6 +185,13 @@ export class Listener {
     else response.once('socket', begin);
   }
 
+  #meet(socket: Socket): Connection {
+    const connection: Connection = { current: undefined, latest: undefined, unanswered: 0, held: false };
+    this.#connections.set(socket, connection);
+    socket.once('close', () => this.#connections.delete(socket));
+    return connection;
+  }
+
   /** A tunnel cannot wait for the answers to the requests before it; no client asks for one without having read them. */
   #isItsTurn(socket: Duplex): boolean {
     const { unanswered = 0 } = this.#connections.get(socket) ?? {};
@@ -191,9 +200,13 @@ export class Listener {
 
   #begin(request: IncomingMessage, response: ServerResponse, connection: Connection): void {
     if (this.#draining) response.shouldKeepAlive = false;
-    this.#active.add(response);
+    // Kept by connection: V8 holds on to what was in a Set that changes with each request until it collects the old objects.
+    connection.current = response;
+    this.#answering += 1;
     response.once('close', () => {
-      this.#active.delete(response);
+      // The next one's turn may have come before.
+      if (connection.current === response) connection.current = undefined;
+      this.#answering -= 1;
       connection.unanswered -= 1;
       if (!connection.held || connection.unanswered > MOST_PIPELINED) return;
       connection.held = false;
@@ -234,7 +247,7 @@ export class Listener {
   }
 
   async #isBusy(drainingSince: number): Promise<boolean> {
-    if (this.#active.size > 0) return true;
+    if (this.#answering > 0) return true;
     const connections = await new Promise<number>((resolve) => {
       this.#server.getConnections((_, count) => resolve(count ?? 0));
     });

@@ -114,13 +114,18 @@ export function oneOrMore<Schema extends z.ZodType>(schema: Schema, error: strin
     .transform((value) => [value].flat() as z.output<Schema>[]);
 }
 
+/** `a, b or c`. Intl.ListFormat would be loaded at each start, for as long as a small library. */
+export function alternatives(words: readonly string[]): string {
+  return [words.slice(0, -1).join(', '), ...words.slice(-1)].filter(Boolean).join(' or ');
+}
+
 const ESCAPED = 'in a password, # is written %23, / %2F, ? %3F and @ %40';
 
 /** An absolute URL of one of these schemes, without credentials in it unless `credentials` allows them. */
 export function url(schemes: readonly string[], { credentials = false, path = true, query = true } = {}) {
   const starts = schemes.map((scheme) => `${scheme}://`);
   const refused = [!path && 'path', !query && 'query', !credentials && 'credentials'].filter((part) => part !== false);
-  const without = new Intl.ListFormat('en-GB', { type: 'disjunction' }).format(refused);
+  const without = alternatives(refused);
   const message = `expected a URL that starts with ${starts.join(' or ')}${without && `, without ${without}`}`;
   return formed(new RegExp(`^(${schemes.join('|')})://`), message).refine(
     (value) => {

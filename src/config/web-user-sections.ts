@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { section } from './section.ts';
 import { bounds, kind, search, tls } from './user-store-sections.ts';
-import { count, flag, oneOrMore, optional, secureUrl, text, url } from './values.ts';
+import { alternatives, count, flag, oneOrMore, optional, secureUrl, text, url } from './values.ts';
 
 /** The kinds of user store that are asked over HTTP, by their `type`. */
 
@@ -10,7 +10,7 @@ const webUrl = url(['https', 'http']);
 /** Ours to a place in one of `documents`: `$.profile.name`. */
 function attributes(documents: readonly string[]) {
   const place = new RegExp(`^(${documents.map((name) => name.replace('$', '\\$')).join('|')})\\..+$`);
-  const list = new Intl.ListFormat('en-GB', { type: 'disjunction' }).format(documents.map((name) => `${name}.name`));
+  const list = alternatives(documents.map((name) => `${name}.name`));
   return z
     .record(z.string(), text.regex(place, `expected ${list}`), { error: 'expected a mapping of attributes to places' })
     .refine((mapping) => !('username' in mapping), 'the attribute `username` is always the name that was typed');

@@ -11,7 +11,7 @@ export function createLog(config: LogConfig, destination: DestinationStream = st
     {
       level: config.level,
       base: null,
-      timestamp: pino.stdTimeFunctions.isoTime,
+      timestamp,
       formatters: { level: (label) => ({ level: label }) },
       hooks: { streamWrite: visible },
     },
@@ -19,11 +19,24 @@ export function createLog(config: LogConfig, destination: DestinationStream = st
   );
 }
 
+let writtenMs = 0;
+let written = '';
+
+/** As pino's isoTime, written once for all lines of a millisecond. */
+function timestamp(): string {
+  const nowMs = Date.now();
+  if (nowMs !== writtenMs) written = `,"time":"${new Date(nowMs).toISOString()}"`;
+  writtenMs = nowMs;
+  return written;
+}
+
 /**
  * JSON escapes the control characters of ASCII. Those of Unicode it writes as they are: some end a line, some a terminal
  * obeys, and some turn the direction of what it shows. What callers sent may have any of them.
  */
 function visible(line: string): string {
+  // Nearly all lines are, and this is soon seen.
+  if (/^[\n\x20-\x7e]*$/.test(line)) return line;
   return line.replace(/[\x7f-\x9f\p{Cf}\p{Zl}\p{Zp}]/gu, '\ufffd');
 }
 

@@ -47,6 +47,9 @@ function bodyLength({ headers }: IncomingMessage): number | undefined {
   return headers['transfer-encoding'] === undefined ? Number(headers['content-length'] ?? 0) : undefined;
 }
 
+/** Longer pieces of a body are not copied to be sent with the head. */
+const LONGEST_TEXT_BYTES = 8192;
+
 const CLIENT_GONE: Outcome = { outcome: 'client_gone' };
 const COMPLETE: Outcome = { outcome: 'complete' };
 
@@ -60,6 +63,10 @@ class Forwarding implements Dispatcher.DispatchHandler {
   #controller: Dispatcher.DispatchController | undefined;
   #body: RequestBody | undefined;
   #stalled: NodeJS.Timeout | undefined;
+  /** Whether the response's head waits for what has come with it. */
+  #headWaits = false;
+  /** The first piece of the body, if it is short and has come with the head. */
+  #first: Buffer | undefined;
   #drains = false;
   #answered = false;
   #settled = false;
@@ -118,13 +125,18 @@ class Forwarding implements Dispatcher.DispatchHandler {
     const headers = responseHeaders((controller.rawHeaders ?? []) as Buffer[], upstream.headers, requestId);
     // Node's types know flat arrays only of single values; Node writes an array's values one by one.
     this.#response.writeHead(status, printable(reason), headers as string[]);
-    // Sends the head, with what follows in this turn of the event loop. (flushHeaders would write it as UTF-8.)
-    this.#response.write('', 'latin1');
+    this.#headWaits = true;
+    process.nextTick(this.#sendHead);
     // undici misses the body where their Content-Length tells of one, as RFC 9110 §8.6 allows; there is none to wait for.
     if (status === 204 || status === 304) this.onResponseEnd();
   }
 
   onResponseData(controller: Dispatcher.DispatchController, chunk: Buffer): void {
+    if (this.#headWaits && this.#first === undefined && chunk.length <= LONGEST_TEXT_BYTES) {
+      this.#first = chunk;
+      return;
+    }
+    this.#sendHead();
     if (this.#response.write(chunk) || this.#response.destroyed) return;
     controller.pause();
     this.#awaitClient();
@@ -135,7 +147,9 @@ class Forwarding implements Dispatcher.DispatchHandler {
 
   onResponseEnd(): void {
     this.#answered = true;
-    this.#response.end();
+    // As text, a short body goes in one write with the head, and as Latin-1 its bytes stay what they are.
+    this.#response.end(this.#first?.toString('latin1') ?? '', 'latin1');
+    this.#headWaits = false;
     // A short answer is on its way by now, and costs no timer.
     if (this.#request.socket.writableLength > 0) this.#awaitClient();
   }
@@ -143,6 +157,14 @@ class Forwarding implements Dispatcher.DispatchHandler {
   onResponseError(_controller: unknown, error: Error): void {
     this.#fail(error);
   }
+
+  /** Once all is read that has come with the head. (flushHeaders would write it as UTF-8.) */
+  readonly #sendHead = (): void => {
+    if (!this.#headWaits) return;
+    this.#headWaits = false;
+    this.#response.write(this.#first ?? '', 'latin1');
+    this.#first = undefined;
+  };
 
   // What the client does.
 
@@ -192,6 +214,7 @@ class Forwarding implements Dispatcher.DispatchHandler {
 
   #settle(): void {
     this.#settled = true;
+    this.#headWaits = false;
     clearTimeout(this.#stalled);
     this.#body?.destroy();
     this.#response.off('close', this.#onClose).off('drain', this.#onDrain);

@@ -1,13 +1,17 @@
 import { createHash } from 'node:crypto';
 import { type ClientRequest, type IncomingHttpHeaders, IncomingMessage, ServerResponse } from 'node:http';
+import { createRequire } from 'node:module';
 import { isIP, type Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
-import httpProxy from 'http-proxy';
+import type httpProxy from 'http-proxy';
 import { GatewayError } from '../errors.ts';
 import type { Exchange, Outcome } from './exchange.ts';
 import { requestHeaders, responseHeaders } from './headers.ts';
 import type { UpstreamTarget } from './upstreams.ts';
+
+/** http-proxy is loaded with the first upgrade. */
+const require = createRequire(import.meta.url);
 
 type UpgradeHandler = (answer: IncomingMessage, upstreamSocket: Socket, head: Buffer) => void;
 
@@ -105,7 +109,8 @@ class Tunnel {
    * upgrade out unframed, and end the client's connection on an error before anybody could answer.
    */
   #ask(target: UpstreamTarget, head: Buffer): ClientRequest {
-    const proxy = httpProxy.createProxyServer({ xfwd: false });
+    const { createProxyServer }: typeof httpProxy = require('http-proxy');
+    const proxy = createProxyServer({ xfwd: false });
     let asked: ClientRequest | undefined;
     proxy.on('proxyReqWs', (upstreamRequest) => {
       // http-proxy joins and cleans paths; ours is final.

@@ -42,7 +42,8 @@ export class Trie<Value> {
 }
 
 class Node<Value> {
-  readonly literals = new Map<string, Node<Value>>();
+  /** Most nodes have none, and an empty Map is large. */
+  literals: Map<string, Node<Value>> | undefined;
   parameter: Node<Value> | undefined;
   here: Value | undefined;
   tail: Value | undefined;
@@ -52,6 +53,7 @@ class Node<Value> {
       this.parameter ??= new Node();
       return this.parameter;
     }
+    this.literals ??= new Map();
     const child = this.literals.get(segment.text) ?? new Node<Value>();
     this.literals.set(segment.text, child);
     return child;
@@ -60,7 +62,7 @@ class Node<Value> {
 
 function* valuesBelow<Value>(node: Node<Value>): Iterable<Value> {
   if (node.here !== undefined) yield node.here;
-  for (const child of node.literals.values()) yield* valuesBelow(child);
+  for (const child of node.literals?.values() ?? []) yield* valuesBelow(child);
   if (node.parameter) yield* valuesBelow(node.parameter);
   if (node.tail !== undefined) yield node.tail;
 }
@@ -98,7 +100,7 @@ function descend<Value>(
   const slash = path.indexOf('/', from + 1);
   const end = slash < 0 ? path.length : slash;
   const segment = path.slice(from + 1, end);
-  const literal = node.literals.get(segment);
+  const literal = node.literals?.get(segment);
   const found = literal && walk(literal, path, end, parameters, accept);
   if (found || !node.parameter || segment === '') return found;
   return walk(node.parameter, path, end, [...parameters, segment], accept);

@@ -100,6 +100,27 @@ test('a request that was sent ahead waits for its turn', async (context) => {
   assert.deepEqual(statuses(await answer), [200, 200]);
 });
 
+test('draining tells the request whose turn it is, also behind others, to be the last', async (context) => {
+  let begun = 0;
+  const upstream = await startUpstream(context, (_, response) => {
+    begun += 1;
+    setTimeout(() => response.end('{}'), begun === 1 ? 0 : 300);
+  });
+  const gateway = await startGateway(context, {
+    listen: { address: '127.0.0.1:0', shutdown_grace: '5s' },
+    upstreams: { api: { targets: [upstream.url] } },
+    routes: [{ path: '/open', public: true, upstream: 'api' }],
+  });
+  const answer = sendRaw(gateway, `${GET}\r\n`.repeat(3));
+  await delay(150);
+  assert.equal(begun, 2);
+  await gateway.stop();
+  assert.deepEqual(
+    [...(await answer).matchAll(/^connection: (.*)\r$/gim)].map(([, option]) => option),
+    ['keep-alive', 'close'],
+  );
+});
+
 test('hundreds of requests in one go are all answered, in order', async (context) => {
   const upstream = await startUpstream(context, (request, response) =>
     response.end(`{"number":${request.url?.slice(6)}}`),

@@ -21,6 +21,37 @@ describe('an answer arrives as it was sent', () => {
     assert.match(answer, /\r\n\r\n\xe9\xff$/);
   });
 
+  const everyByte = (length: number) => String.fromCharCode(...Array.from({ length }, (_, index) => index % 256));
+  const counted = (body: string) => `HTTP/1.1 200 OK\r\nContent-Length: ${body.length}\r\n\r\n${body}`;
+  const bodies: [sentence: string, answer: string, body: string][] = [
+    ['of 256 bytes', counted(everyByte(256)), everyByte(256)],
+    ['of 8 kB', counted(everyByte(8192)), everyByte(8192)],
+    ['of more', counted(everyByte(8193)), everyByte(8193)],
+    ['of several reads', counted(everyByte(90_000)), everyByte(90_000)],
+  ];
+  for (const [sentence, answer, body] of bodies) {
+    test(`each byte of a body ${sentence}`, async (t) => {
+      const { port } = await gateway(t, { targets: [await answering(t, answer)] });
+      const received = await new RawClient(t, port, GET).all();
+      assert.equal(received.slice(received.indexOf('\r\n\r\n') + 4), body);
+    });
+  }
+
+  test('chunks that come with the head, in their order', async (t) => {
+    const head = 'HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n';
+    const { port } = await gateway(t, {
+      targets: [await answering(t, `${head}2\r\n\xe9a\r\n1\r\nb\r\n1\r\nc\r\n0\r\n\r\n`)],
+    });
+    const received = await new RawClient(t, port, GET).all();
+    assert.equal(
+      received
+        .match(/[^\r\n]+(?=\r\n)/g)
+        ?.filter((line) => /^[\xe9abc]+$/.test(line))
+        .join(''),
+      '\xe9abc',
+    );
+  });
+
   test('header bytes survive where the body comes later', async (t) => {
     const head = 'HTTP/1.1 200 OK\r\nX-Latin: caf\xe9\r\nContent-Length: 2\r\n\r\n';
     const { port } = await gateway(t, { targets: [await answering(t, head)] });
