@@ -1,8 +1,9 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtempSync, readdirSync, rmSync } from 'node:fs';
+import { mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { basename, dirname, join, resolve } from 'node:path';
+import { pathToFileURL } from 'node:url';
 import { searchOverheard } from './leak-search.ts';
 import { provideRedis } from './support/redis.ts';
 
@@ -15,8 +16,11 @@ import { provideRedis } from './support/redis.ts';
  * compiler of its own otherwise: three times the time.
  */
 
-/** More than there are cores: most of a test's time is waiting. */
-const FILES_AT_ONCE = 4;
+/** More than there are cores, for tests wait too. */
+const PROCESSES_AT_ONCE = 4;
+
+/** The files of such a folder share a process: to load all modules of a gateway takes longer than many of them run. */
+const TOGETHER: readonly string[] = ['config', 'guard', 'limits', 'oauth', 'openapi', 'routing', 'tokens'];
 
 const part = process.argv[2] ?? '';
 const files = readdirSync('test', { recursive: true, encoding: 'utf8' })
@@ -29,8 +33,8 @@ if (files.length === 0) throw new Error(`no test file has ${part} in its path`);
 const overheard = mkdtempSync(join(tmpdir(), 'postern-overheard-'));
 const redis = await provideRedis();
 process.stdout.write(`${redis.how}\n`);
-const options = ['--enable-source-maps', '--test', `--test-concurrency=${FILES_AT_ONCE}`, '--test-reporter=spec'];
-const tests = spawn(process.execPath, [...options, ...files], {
+const options = ['--enable-source-maps', '--test', `--test-concurrency=${PROCESSES_AT_ONCE}`, '--test-reporter=spec'];
+const tests = spawn(process.execPath, [...options, ...programs()], {
   stdio: 'inherit',
   env: { ...process.env, REDIS_URL: redis.url, POSTERN_TEST_OVERHEARD: overheard },
 });
@@ -40,3 +44,21 @@ const leaks = searchOverheard(overheard);
 rmSync(overheard, { recursive: true });
 for (const leak of leaks) process.stderr.write(`leak: ${leak}\n`);
 process.exitCode = leaks.length > 0 ? 1 : Number(code ?? 1);
+
+/** What each process runs: a test file, or one that imports all of its folder. */
+function programs(): readonly string[] {
+  const folders = new Map<string, string[]>();
+  for (const file of files) {
+    const folder = basename(dirname(file));
+    folders.set(folder, [...(folders.get(folder) ?? []), file]);
+  }
+  return [...folders].flatMap(([folder, members]) =>
+    TOGETHER.includes(folder) ? [together(folder, members)] : members,
+  );
+}
+
+function together(folder: string, members: readonly string[]): string {
+  const program = `build/test/${folder}.together.js`;
+  writeFileSync(program, members.map((file) => `import '${pathToFileURL(resolve(file))}';\n`).join(''));
+  return program;
+}
