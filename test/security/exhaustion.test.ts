@@ -20,8 +20,8 @@ import { startTirelessUpstream } from './exhaustion/upstream.ts';
 
 const MOST_CONNECTIONS = 120;
 const LIMITS = { max_connections: MOST_CONNECTIONS, header_timeout: '1s', request_timeout: '1s' };
-/** Four threads that check hashes, and a heap that is not tidied up at once, take half of it. What could pile up is gigabytes. */
-const MOST_MEMORY_BYTES = 200 * 1024 ** 2;
+/** Four threads that check hashes, and a heap that is not tidied up at once, take up to 250 MB (Node 24). What could pile up is gigabytes. */
+const MOST_MEMORY_BYTES = 400 * 1024 ** 2;
 
 const start = (settings: Settings) => serve({ after }, settings);
 const gateway = await startBesieged(start, LIMITS, await startTirelessUpstream({ after }));

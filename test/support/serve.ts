@@ -14,10 +14,13 @@ export interface ServedGateway {
   readonly lines: string[];
 }
 
+/** http-proxy calls `util._extend` when it is loaded, which Node tells of from version 24 on. */
+const QUIET = '--disable-warning=DEP0060';
+
 /** `postern serve`, in a process of its own, once it says that it listens. */
 export async function serve(lifetime: Lifetime, settings: Settings): Promise<ServedGateway> {
   const directory = writeConfiguration({ listen: { shutdown_grace: '25s' }, ...settings });
-  const child = spawn(process.execPath, [CLI, 'serve', join(directory, 'gateway.yaml')]);
+  const child = spawn(process.execPath, [QUIET, CLI, 'serve', join(directory, 'gateway.yaml')]);
   lifetime.after(() => child.kill('SIGKILL'));
   const lines: string[] = [];
   let rest = '';
