@@ -71,7 +71,9 @@ class Forwarding implements Dispatcher.DispatchHandler {
   #connection: Connection | undefined;
   #controller: Dispatcher.DispatchController | undefined;
   #body: RequestBody | undefined;
-  #stalled: NodeJS.Timeout | undefined;
+  /** Runs while something is waited for: the upstream's next bytes, or a client that takes those that are there. */
+  #idle: NodeJS.Timeout | undefined;
+  #awaitsClient = false;
   /** Whether the response's head waits for what has come with it. */
   #headWaits = false;
   /** The first piece of the body, if it is short and has come with the head. */
@@ -113,7 +115,7 @@ class Forwarding implements Dispatcher.DispatchHandler {
       servername: target.url.hostname,
     };
     this.#connection = target.connection();
-    this.#connection.client.dispatch(options, this);
+    this.#connection.dispatch(options, this);
   }
 
   #openBody(): RequestBody {
@@ -142,21 +144,27 @@ class Forwarding implements Dispatcher.DispatchHandler {
     if (status === 204 || status === 304) this.#answer();
   }
 
-  onResponseData(controller: Dispatcher.DispatchController, chunk: Buffer): void {
+  onResponseData(_controller: unknown, chunk: Buffer): void {
     if (this.#headWaits && this.#first === undefined && chunk.length <= LONGEST_TEXT_BYTES) {
       this.#first = chunk;
       return;
     }
     this.#sendHead();
-    if (this.#response.write(chunk) || this.#response.destroyed) return;
-    controller.pause();
-    this.#awaitClient();
+    const isTaken = this.#response.write(chunk) || this.#response.destroyed;
+    this.#await(isTaken ? 'upstream' : 'client');
+    if (isTaken) return;
+    this.#connection?.pause();
     if (this.#drains) return;
     this.#drains = true;
     this.#response.on('drain', this.#onDrain);
   }
 
   onResponseEnd(): void {
+    const error = this.#connection?.error;
+    if (error) {
+      this.onResponseError(undefined, error);
+      return;
+    }
     this.#connection?.giveBack();
     this.#answer();
   }
@@ -173,7 +181,7 @@ class Forwarding implements Dispatcher.DispatchHandler {
     this.#response.end(this.#first?.toString('latin1') ?? '', 'latin1');
     this.#headWaits = false;
     // A short answer is on its way by now, and costs no timer.
-    if (this.#request.socket.writableLength > 0) this.#awaitClient();
+    if (this.#idle || this.#request.socket.writableLength > 0) this.#await('client');
   }
 
   /** Once all is read that has come with the head. (flushHeaders would write it as UTF-8.) */
@@ -182,13 +190,15 @@ class Forwarding implements Dispatcher.DispatchHandler {
     this.#headWaits = false;
     this.#response.write(this.#first ?? '', 'latin1');
     this.#first = undefined;
+    this.#await('upstream');
   };
 
   // What the client does.
 
   readonly #onDrain = (): void => {
-    clearTimeout(this.#stalled);
-    this.#controller?.resume();
+    if (this.#answered) return;
+    this.#await('upstream');
+    this.#connection?.resume();
   };
 
   readonly #onClose = (): void => {
@@ -201,12 +211,17 @@ class Forwarding implements Dispatcher.DispatchHandler {
     this.#resolve(COMPLETE);
   };
 
-  /** The bound on what a client that does not read may cost: `idle_timeout`, as for an upstream that does not write. */
-  #awaitClient(): void {
-    clearTimeout(this.#stalled);
-    const timeoutMs = this.#exchange.upstream.config.idle_timeout;
-    this.#stalled = setTimeout(() => this.#leave(), timeoutMs);
+  /** The bound on what an upstream may cost that does not write, and a client that does not read: `idle_timeout`. */
+  #await(whom: 'upstream' | 'client'): void {
+    this.#awaitsClient = whom === 'client';
+    if (this.#idle) this.#idle.refresh();
+    else this.#idle = setTimeout(this.#onIdle, this.#exchange.upstream.config.idle_timeout);
   }
+
+  readonly #onIdle = (): void => {
+    if (this.#awaitsClient) this.#leave();
+    else this.#fail(new errors.BodyTimeoutError());
+  };
 
   // The three ends but the good one.
 
@@ -233,7 +248,7 @@ class Forwarding implements Dispatcher.DispatchHandler {
   #settle(): void {
     this.#settled = true;
     this.#headWaits = false;
-    clearTimeout(this.#stalled);
+    clearTimeout(this.#idle);
     this.#body?.destroy();
     this.#response.off('close', this.#onClose).off('drain', this.#onDrain);
   }

@@ -1,3 +1,4 @@
+import type { Socket } from 'node:net';
 import type * as undici from 'undici';
 import { Client } from './undici.ts';
 
@@ -10,12 +11,12 @@ export const MOST_REQUESTS = 4096;
  */
 export class UpstreamTarget {
   readonly url: URL;
-  readonly #options: undici.Client.Options;
+  readonly #options: ConnectionOptions;
   readonly #free: Connection[] = [];
   readonly #connections = new Set<Connection>();
   #requests = 0;
 
-  constructor(url: URL, options: undici.Client.Options) {
+  constructor(url: URL, options: ConnectionOptions) {
     this.url = url;
     this.#options = options;
   }
@@ -38,28 +39,89 @@ export class UpstreamTarget {
 
   /** At once; requests in flight fail. */
   async close(): Promise<void> {
-    await Promise.all(Array.from(this.#connections, ({ client }) => client.destroy()));
+    await Promise.all(Array.from(this.#connections, (connection) => connection.destroy()));
   }
 
   #add(): Connection {
-    const connection: Connection = {
-      client: new Client(this.url.origin, this.#options),
-      giveBack: () => this.#free.push(connection),
-      discard: () => {
-        this.#connections.delete(connection);
-        void connection.client.destroy();
-      },
-    };
+    const connection = new Connection(this.url, this.#options, {
+      takeBack: () => this.#free.push(connection),
+      forget: () => this.#connections.delete(connection),
+    });
     this.#connections.add(connection);
     return connection;
   }
 }
 
-export interface Connection {
-  /** Connects when it is used, and again after the server has closed the connection between two requests. */
-  readonly client: undici.Client;
+export type ConnectionOptions = undici.Client.Options & { readonly connect: undici.buildConnector.connector };
+
+interface ConnectionOwner {
+  readonly takeBack: () => void;
+  readonly forget: () => void;
+}
+
+/** Connects when it is used, and again after the server has closed the connection between two requests. */
+export class Connection {
+  readonly #owner: ConnectionOwner;
+  readonly #client: undici.Client;
+  #socket: Socket | undefined;
+  #isPaused = false;
+
+  constructor(url: URL, { connect, ...options }: ConnectionOptions, owner: ConnectionOwner) {
+    this.#owner = owner;
+    this.#client = new Client(url.origin, {
+      ...options,
+      connect: (target, callback) =>
+        connect(target, (...[error, socket]) => {
+          if (error) callback(error, null);
+          else callback(null, this.#pausable(socket));
+        }),
+    });
+  }
+
+  dispatch(request: undici.Dispatcher.DispatchOptions, handler: undici.Dispatcher.DispatchHandler): void {
+    this.#client.dispatch(request, handler);
+  }
+
+  /** Reads no more until `resume`. */
+  pause(): void {
+    this.#isPaused = true;
+  }
+
+  resume(): void {
+    if (!this.#isPaused) return;
+    this.#isPaused = false;
+    this.#socket?.emit('readable');
+  }
+
   /** When the answer is complete. */
-  giveBack(): void;
+  giveBack(): void {
+    this.#isPaused = false;
+    this.#owner.takeBack();
+  }
+
   /** When the request has failed: nobody knows what is still on its way. */
-  discard(): void;
+  discard(): void {
+    this.#owner.forget();
+    void this.destroy();
+  }
+
+  destroy(): Promise<void> {
+    return this.#client.destroy();
+  }
+
+  /** What has broken it. Where only its end tells the end of a body, undici takes what came before a reset for the whole. */
+  get error(): Error | undefined {
+    return this.#socket?.errored ?? undefined;
+  }
+
+  /**
+   * undici 7 ends the process where the server closes a connection that undici's own `pause` holds (nodejs/undici#5360).
+   * So undici is told that there is nothing to read.
+   */
+  #pausable(socket: Socket): Socket {
+    const { read } = socket;
+    socket.read = (bytes) => (this.#isPaused ? null : read.call(socket, bytes));
+    this.#socket = socket;
+    return socket;
+  }
 }

@@ -5,7 +5,7 @@ import { unavailable } from '../errors.ts';
 import { reach } from '../reach.ts';
 import { type HeaderPolicy, headerPolicy } from './headers.ts';
 import { buildConnector } from './undici.ts';
-import { MOST_REQUESTS, UpstreamTarget } from './upstream-target.ts';
+import { type ConnectionOptions, MOST_REQUESTS, UpstreamTarget } from './upstream-target.ts';
 
 /** All upstreams of a configuration. */
 export class Upstreams {
@@ -73,12 +73,13 @@ export class Upstream {
   }
 }
 
-function connectionOptions(config: UpstreamConfig): undici.Client.Options {
+function connectionOptions(config: UpstreamConfig): ConnectionOptions {
   return {
     connect: connector(config.connect_timeout),
     // Zero is undici's word for no limit.
     headersTimeout: config.response_timeout ?? 0,
-    bodyTimeout: config.idle_timeout,
+    // Ours knows for whom is waited, the upstream or the client.
+    bodyTimeout: 0,
     pipelining: 1,
   };
 }

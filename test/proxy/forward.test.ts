@@ -427,9 +427,11 @@ describe('an upstream that fails before its answer', () => {
 describe('an upstream that fails inside its body never ends cleanly', () => {
   const chunked = 'HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nhi\r\n';
   const counted = 'HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhi';
+  const unlimited = 'HTTP/1.1 200 OK\r\n\r\nhi';
   const rows: [sentence: string, bytes: string, then: (socket: Socket) => void][] = [
     ['closes inside chunks', chunked, (socket) => socket.end()],
     ['resets inside chunks', chunked, (socket) => setTimeout(() => socket.resetAndDestroy(), 20)],
+    ['resets what only the end would delimit', unlimited, (socket) => setTimeout(() => socket.resetAndDestroy(), 20)],
     ['closes before its length', counted, (socket) => socket.end()],
     ['breaks its chunks', chunked, (socket) => socket.write('zz\r\n')],
     ['falls silent', counted, () => {}],
@@ -456,6 +458,58 @@ describe('an upstream that fails inside its body never ends cleanly', () => {
     const target = await answering(t, 'HTTP/1.1 200 OK\r\n\r\nhi', (socket) => socket.end());
     const { url, ended } = await gateway(t, { targets: [target] });
     assert.equal(await (await fetch(url)).text(), 'hi');
+    assert.equal(await ended(0), 'complete');
+  });
+});
+
+describe('an upstream that closes the connection behind its answer', () => {
+  const body = Buffer.alloc(8 * 1024 ** 2, 'x');
+  const heads: [sentence: string, head: string][] = [
+    ['has told the length', `HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: ${body.length}\r\n\r\n`],
+    ['has told no length', 'HTTP/1.1 200 OK\r\n\r\n'],
+  ];
+  for (const [sentence, head] of heads) {
+    test(`is waited for by readers of any pace: it ${sentence}`, async (t) => {
+      const target = await rawUpstream(t, (socket) => {
+        socket.once('data', () => socket.write(head) && socket.end(body));
+      });
+      const { port, ended } = await gateway(t, { targets: [target] });
+      const read = await Promise.all([0, 3, 10].map((pauseMs) => readSlowly(t, port, pauseMs)));
+      for (const bytes of read) assert.ok(bytes >= body.length, `${bytes} bytes`);
+      for (const index of read.keys()) assert.equal(await ended(index), 'complete');
+    });
+  }
+
+  test('has broken it for a reader who was not done', async (t) => {
+    const target = await rawUpstream(t, (socket) => {
+      socket.once('data', () => {
+        socket.write(`${heads[0]?.[1]}`);
+        socket.write(body);
+        setTimeout(() => socket.resetAndDestroy(), 100);
+      });
+    });
+    const { port, ended } = await gateway(t, { targets: [target] });
+    const client = connect(port, '127.0.0.1').on('error', () => {});
+    t.after(() => client.destroy());
+    client.pause();
+    client.write(GET);
+    await pause(300);
+    client.resume();
+    assert.equal(await ended(0), 'cut_short');
+  });
+
+  test('is not given up while a slow reader takes what it has sent', async (t) => {
+    const target = await answering(t, 'HTTP/1.1 200 OK\r\n\r\n', (socket) => {
+      socket.write(body);
+      setTimeout(() => socket.end('the end'), 700);
+    });
+    const { port, ended } = await gateway(t, { targets: [target], idle_timeout: '500ms' });
+    const client = connect(port, '127.0.0.1');
+    t.after(() => client.destroy());
+    client.pause();
+    client.write(GET);
+    await pause(400);
+    assert.match(await text(client), /the end/);
     assert.equal(await ended(0), 'complete');
   });
 });
@@ -567,6 +621,19 @@ test('hundreds of requests at once, their bodies echoed, none mixed up', async (
   };
   await Promise.all(Array.from({ length: 300 }, (_, index) => echo(index)));
 });
+
+/** All bytes of an answer, read with a pause behind each piece for as long as 2 MB; then at once. */
+async function readSlowly(t: Parameters<typeof gateway>[0], port: number, pauseMs: number): Promise<number> {
+  const client = connect(port, '127.0.0.1');
+  t.after(() => client.destroy());
+  client.write(GET);
+  let bytes = 0;
+  for await (const piece of client) {
+    bytes += piece.length;
+    if (bytes < 2 * 1024 ** 2) await pause(pauseMs);
+  }
+  return bytes;
+}
 
 /** An upstream that writes for as long as anybody takes it, and how many bytes it could write. */
 async function endlessUpstream(t: Parameters<typeof gateway>[0]) {
