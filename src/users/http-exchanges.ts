@@ -76,6 +76,8 @@ async function send(
 ): Promise<HttpAnswer> {
   const answer = await request(url, {
     ...toSend,
+    // Never full, for undici 7 ends the process where the server closes a connection that it holds (nodejs/undici#5360).
+    highWaterMark: 2 * MAX_ANSWER_BYTES,
     headers: { 'User-Agent': 'postern', 'Accept-Encoding': 'identity', ...headers },
     dispatcher,
     signal,
