@@ -4,7 +4,9 @@ import { mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { basename, dirname, join, resolve } from 'node:path';
 import { pathToFileURL } from 'node:url';
+import { bundle } from '../scripts/bundle.ts';
 import { searchOverheard } from './leak-search.ts';
+import { BUNDLE } from './support/cli.ts';
 import { provideRedis } from './support/redis.ts';
 
 /**
@@ -13,7 +15,7 @@ import { provideRedis } from './support/redis.ts';
  * What gateways have said in them is then searched for the secrets of all of them.
  *
  * They run compiled, for each of their processes, and each of the threads that check hashes, would load a TypeScript
- * compiler of its own otherwise: three times the time.
+ * compiler of its own otherwise: three times the time. What they start as a process of its own is the bundle, as it is shipped.
  */
 
 /** More than there are cores, for tests wait too. */
@@ -30,6 +32,7 @@ const files = readdirSync('test', { recursive: true, encoding: 'utf8' })
   .sort();
 if (files.length === 0) throw new Error(`no test file has ${part} in its path`);
 
+await bundle(BUNDLE);
 const overheard = mkdtempSync(join(tmpdir(), 'postern-overheard-'));
 const redis = await provideRedis();
 process.stdout.write(`${redis.how}\n`);

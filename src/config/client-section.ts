@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import { publicJwk } from './public-jwk.ts';
 import { section } from './section.ts';
 import { address, duration, flag, optional, positiveDuration, rate, scopes, secureUrl, text } from './values.ts';

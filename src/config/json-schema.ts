@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import { include, sections } from './schema.ts';
 
 /** A JSON Schema (draft 7, which all editors know), as far as it is used here. */

@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import { section } from './section.ts';
 import { address, count, endpoint, headerName, optional, size, text, timeout, wait } from './values.ts';
 

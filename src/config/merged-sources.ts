@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import type { GatewayFile, Locate, Path } from './check.ts';
 import type { Problem } from './problem.ts';
 import { sections } from './schema.ts';

@@ -1,4 +1,4 @@
-import type { z } from 'zod';
+import type * as z from 'zod';
 import type { Path, Sections } from './check.ts';
 import type { Problem } from './problem.ts';
 import { type RouteConfig, sections as schemas } from './schema.ts';

@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import { optional } from './values.ts';
 
 const DIGESTS = ['md5', 'sha1', 'sha256', 'sha512'] as const;

@@ -1,6 +1,6 @@
 import { createPublicKey } from 'node:crypto';
 import type { JWK } from 'jose';
-import { z } from 'zod';
+import * as z from 'zod';
 
 /** What a key can verify (RFC 7518 §3.1, RFC 8037 §3.1, RFC 9864 §2.2), by its type, or its curve where it has one. */
 const ALGORITHMS: ReadonlyMap<unknown, readonly string[]> = new Map([

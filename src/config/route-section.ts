@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import { section } from './section.ts';
 import { flag, hasNoDots, hostName, NO_DOTS, optional, scopes, size, text } from './values.ts';
 

@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import { client } from './client-section.ts';
 import { admin, listen } from './listen-section.ts';
 import { login_limits } from './login-limits-section.ts';

@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 
 /**
  * A mapping of gateway.yaml that refuses keys it does not know. The message of unknown keys is one line a key, in the

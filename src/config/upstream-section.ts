@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import { section } from './section.ts';
 import { headerName, hostName, text, timeout, url } from './values.ts';
 

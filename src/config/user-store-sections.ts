@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import { passwords } from './passwords.ts';
 import { section } from './section.ts';
 import { parametersOf } from './sql-parameters.ts';

@@ -1,5 +1,5 @@
 import { isIPv4, isIPv6 } from 'node:net';
-import { z } from 'zod';
+import * as z from 'zod';
 
 /**
  * The kinds of value that gateway.yaml is made of. Variables (`${PORT}`) arrive as text, so numbers and flags are read

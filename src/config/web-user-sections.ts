@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import { section } from './section.ts';
 import { bounds, kind, search, tls } from './user-store-sections.ts';
 import { alternatives, count, flag, oneOrMore, optional, secureUrl, text, url } from './values.ts';

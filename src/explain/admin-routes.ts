@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import type { ListenConfig } from '../config/schema.ts';
 import { section } from '../config/section.ts';
 import { GatewayError } from '../errors.ts';

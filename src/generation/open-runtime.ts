@@ -91,7 +91,7 @@ async function openSigningKeys(config: Config, { store, log }: Foundation, lease
     (opened) => opened.close(),
   );
   try {
-    await keys.reload();
+    await keys.open();
   } catch (error) {
     // A store that is out is no bad configuration: it is asked again.
     if (!(error instanceof GatewayError)) throw error;

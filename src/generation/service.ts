@@ -104,9 +104,9 @@ export class Service implements Operated {
   /** Opens all that a configuration needs. It is in use with `swap`, or has to be retired. @throws Error when it cannot be used. */
   async prepare(config: Config): Promise<Generation> {
     const next = await Generation.open(config, this.#foundation);
-    if (!this.#current.opened.keys.loaded || next.opened.keys.loaded) return next;
+    if (!this.#current.opened.keys.loaded || (await succeeds(next.opened.keys.load()))) return next;
     await next.retire();
-    throw unavailable(new Error('the signing keys cannot be read from the store'));
+    throw unavailable(new Error('the signing keys cannot be read'));
   }
 
   swap(next: Generation): void {

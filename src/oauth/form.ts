@@ -1,22 +1,9 @@
 import type { IncomingMessage } from 'node:http';
-import type { Context } from 'koa';
-import bodyParser from 'koa-bodyparser';
+import type { Context, Middleware } from 'koa';
 import { GatewayError } from '../errors.ts';
 
 /** The parameters of a form, each of them there once. */
 export type Form = ReadonlyMap<string, string>;
-
-const parseBody = bodyParser({
-  enableTypes: ['form'],
-  formLimit: '16kb',
-  onerror: (cause) => {
-    // The limit is on the body as it is after gunzip, so that a small bomb does not become a large form.
-    if ('status' in cause && cause.status === 413) {
-      throw new GatewayError('invalid_request', { status: 413, description: 'The body is over 16 kb.', cause });
-    }
-    throw new GatewayError('invalid_request', { description: 'The body could not be read.', cause });
-  },
-});
 
 /** Parameters that must not stand in a URL, where logs and histories keep them (RFC 6749 §2.3.1, §4.3.2). */
 const NEVER_IN_QUERY = [
@@ -42,8 +29,31 @@ export async function readForm(ctx: Context): Promise<Form> {
   if (!ctx.is('application/x-www-form-urlencoded')) {
     throw refusal('The body has to be application/x-www-form-urlencoded.');
   }
-  await Promise.race([parseBody(ctx, async () => {}), brokenOff(ctx.req)]);
+  await Promise.race([parseBody(ctx), brokenOff(ctx.req)]);
   return parseForm(String(ctx.request.rawBody ?? ''));
+}
+
+let parser: Middleware | undefined;
+
+async function parseBody(ctx: Context): Promise<void> {
+  parser ??= await createParser();
+  await parser(ctx, async () => {});
+}
+
+/** Loaded with the first form, for it brings tables of many encodings. */
+async function createParser(): Promise<Middleware> {
+  const { default: bodyParser } = await import('koa-bodyparser');
+  return bodyParser({
+    enableTypes: ['form'],
+    formLimit: '16kb',
+    onerror: (cause) => {
+      // The limit is on the body as it is after gunzip, so that a small bomb does not become a large form.
+      if ('status' in cause && cause.status === 413) {
+        throw new GatewayError('invalid_request', { status: 413, description: 'The body is over 16 kb.', cause });
+      }
+      throw new GatewayError('invalid_request', { description: 'The body could not be read.', cause });
+    },
+  });
 }
 
 /** Rejects if the body does not come to its end. The parser is not told of that, and would wait for ever, if the body is compressed. */

@@ -9,6 +9,8 @@ export interface KeySource {
    * @throws GatewayError `temporarily_unavailable` while the store is out; Error when keys cannot be used.
    */
   refresh(): Promise<void>;
+  /** Whether `refresh` has a first key to make. @throws as `refresh` does, also where a key could not be kept. */
+  isEmpty(): Promise<boolean>;
   /** What the keys that were read last do now. They take over from each other also while nothing can be read. */
   current(): KeySet;
   /** Reads what there is, and changes nothing. */

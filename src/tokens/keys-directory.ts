@@ -1,6 +1,6 @@
 import { createPrivateKey } from 'node:crypto';
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
-import { mkdir, readdir, readFile, rename, stat, writeFile } from 'node:fs/promises';
+import { access, constants, mkdir, readdir, readFile, rename, stat, writeFile } from 'node:fs/promises';
 import { basename, extname, join } from 'node:path';
 import type { JWK } from 'jose';
 import {
@@ -48,13 +48,20 @@ export class KeysDirectory implements KeySource {
 
   /** @throws Error that names the file that is no usable key. */
   async refresh(): Promise<void> {
-    if (this.#keys.length === 0 && (await this.#files()).length === 0)
-      await this.#write(await this.#generate(Date.now()));
+    if (this.#keys.length === 0 && (await this.isEmpty())) await this.#write(await this.#generate(Date.now()));
     const keys = await this.#read();
     const last = keys.at(-1);
     if (last === undefined) throw new Error(`${this.#directory}: there is no key in it any more`);
     refuseToSignWith(last, this.#policy.algorithm);
     this.#keys = keys;
+  }
+
+  /** The folder is made, and tried, before a key is that takes long to make. */
+  async isEmpty(): Promise<boolean> {
+    if ((await this.#files()).length > 0) return false;
+    await this.#makeFolder();
+    await access(this.#directory, constants.W_OK);
+    return true;
   }
 
   current(): KeySet {
@@ -114,9 +121,13 @@ export class KeysDirectory implements KeySource {
     return generatePrivateJwk(this.#policy.algorithm, signsFromMs);
   }
 
+  async #makeFolder(): Promise<void> {
+    await mkdir(this.#directory, { recursive: true, mode: 0o700 });
+  }
+
   /** Written under another name first, so that nobody ever reads half a key. */
   async #write(jwk: PrivateJwk): Promise<string> {
-    await mkdir(this.#directory, { recursive: true, mode: 0o700 });
+    await this.#makeFolder();
     const pem = createPrivateKey({ key: { ...jwk }, format: 'jwk' }).export({ type: 'pkcs8', format: 'pem' });
     const file = join(this.#directory, `${jwk.kid}.pem`);
     const unfinished = `${file}.${process.pid}.tmp`;

@@ -45,6 +45,17 @@ export class SigningKeys {
     return this.#current ?? this.#refresh();
   }
 
+  /**
+   * As `reload`, but a first key is left to be made while the gateway starts: RSA takes as long as all else of a start, and
+   * only who needs the key has to wait for it.
+   */
+  async open(): Promise<void> {
+    const hasNone = this.#current === undefined && (await this.#source.isEmpty().catch(() => false)); // Reading tells why.
+    const read = this.reload();
+    if (!hasNone) return read;
+    read.catch((error) => this.#report(error));
+  }
+
   /** Reads the keys as they are now. @throws as `load`, also where keys that were read before stay in use. */
   async reload(): Promise<void> {
     await this.#refreshing?.catch(() => {});

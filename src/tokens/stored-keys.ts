@@ -64,6 +64,10 @@ export class StoredKeys implements KeySource {
     this.#keys = keys;
   }
 
+  async isEmpty(): Promise<boolean> {
+    return (await this.#exchange()).keys.length === 0;
+  }
+
   current(): KeySet {
     const scheduled = schedule(this.#keys, performance.now() + this.#clockOffsetMs);
     const keyOf = (kid: string) => this.#imported.get(kid);

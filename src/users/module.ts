@@ -1,5 +1,5 @@
 import { pathToFileURL } from 'node:url';
-import { z } from 'zod';
+import * as z from 'zod';
 import { ConfigError } from '../config/problem.ts';
 import type { ModuleUsersConfig } from '../config/schema.ts';
 import { printable, section } from '../config/section.ts';

@@ -9,6 +9,7 @@ import { usageOf } from '../../bench/measure/process-tree.ts';
 import { quantile, spreadOf } from '../../bench/measure/spread.ts';
 import { readOptions } from '../../bench/options.ts';
 import { choosePeers } from '../../bench/peers.ts';
+import { CLI } from '../support/cli.ts';
 import { newFolder, removeFolder } from '../support/server-process.ts';
 
 const run = promisify(execFile);
@@ -17,7 +18,7 @@ test('npm run bench measures a running gateway, and writes what it found', async
   const out = newFolder('bench');
   context.after(() => removeFolder(out));
   const options = ['--case', 'stream-events', '--peers', 'postern', '--rounds', '1'];
-  await run(process.execPath, ['build/bench/run.js', '--cli', 'build/src/cli.js', '--out', out, ...options]);
+  await run(process.execPath, ['build/bench/run.js', '--cli', CLI, '--out', out, ...options]);
 
   const report = JSON.parse(readFileSync(join(out, 'report.json'), 'utf8'));
   assert.deepEqual(Object.keys(report.cases[0].figures), ['postern', 'no gateway']);

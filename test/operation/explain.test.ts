@@ -40,6 +40,7 @@ async function start(context: TestContext) {
       { path: '/open/**', public: true, upstream: 'api' },
     ],
   });
+  await fetch(`${gateway.adminUrl}/readyz`); // It answers once the key is made.
   const [file = ''] = readdirSync(join(gateway.directory, 'keys'));
   const key = await importPKCS8(readFileSync(join(gateway.directory, 'keys', file), 'utf8'), 'ES256');
   const nowSeconds = Math.floor(Date.now() / 1000);

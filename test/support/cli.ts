@@ -2,7 +2,9 @@ import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { hear } from './overheard.ts';
 
-export const CLI = `${process.cwd()}/build/src/cli.js`;
+/** Where those who run tests put the gateway as it is shipped, in few files. */
+export const BUNDLE = `${process.cwd()}/build/bundle`;
+export const CLI = `${BUNDLE}/cli.js`;
 
 /** That is what they are for. */
 const SAY_SECRETS = new Set(['client', 'hash']);

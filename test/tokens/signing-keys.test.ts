@@ -1,10 +1,11 @@
 import assert from 'node:assert/strict';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readdirSync, rmdirSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
 import { setTimeout as delay } from 'node:timers/promises';
 import { RedisStore } from '../../src/store/redis.ts';
+import type { Algorithm } from '../../src/tokens/key-set.ts';
 import type { KeySource } from '../../src/tokens/key-source.ts';
 import { KeysDirectory } from '../../src/tokens/keys-directory.ts';
 import { SigningKeys } from '../../src/tokens/signing-keys.ts';
@@ -14,6 +15,7 @@ import { startRedis } from '../support/redis.ts';
 const OVERLAP_MS = 200;
 /** Longer than it takes until the keys are read again. */
 const READ_AGAIN_MS = 120;
+const POLICY = { algorithm: 'ES256', rotate_every: 3_600_000, overlap: OVERLAP_MS, tokensLiveMs: 60_000 } as const;
 const NOTHING = { now: false, withdrawOthers: false };
 
 function open(context: TestContext, source: KeySource) {
@@ -27,10 +29,42 @@ function open(context: TestContext, source: KeySource) {
   return { keys, changes, problems };
 }
 
-function emptyKeysDirectory() {
+function emptyKeysDirectory(algorithm: Algorithm = 'ES256') {
   const directory = mkdtempSync(join(tmpdir(), 'postern-keys-'));
-  return { directory, source: new KeysDirectory(directory, { algorithm: 'ES256', overlap: OVERLAP_MS }) };
+  return { directory, source: new KeysDirectory(directory, { algorithm, overlap: OVERLAP_MS }) };
 }
+
+test('a first key is made while the gateway starts, and who needs it waits for it', async (context) => {
+  const { directory, source } = emptyKeysDirectory('RS256');
+  const { keys, problems } = open(context, source);
+  await keys.open();
+  assert.equal(keys.loaded, undefined);
+  const { signing } = await keys.load();
+  assert.deepEqual(readdirSync(directory), [`${signing.kid}.pem`]);
+  assert.deepEqual(problems, []);
+});
+
+test('a first key that cannot be kept is told, and made again', async (context) => {
+  const { directory, source } = emptyKeysDirectory('RS256');
+  const { keys, problems } = open(context, source);
+  await keys.open();
+  rmdirSync(directory);
+  writeFileSync(directory, 'no folder');
+  await assert.rejects(keys.load(), { code: 'EEXIST' });
+  assert.equal(problems.length, 1);
+  rmSync(directory);
+  assert.equal((await keys.load()).byId.size, 1);
+});
+
+test('keys that are there are read before the gateway starts, and a place that cannot have any is an error', async (context) => {
+  const { directory, source } = emptyKeysDirectory();
+  await source.refresh();
+  const { keys } = open(context, source);
+  await keys.open();
+  assert.equal(keys.loaded?.byId.size, 1);
+  const noFolder = new KeysDirectory(join(directory, `${keys.loaded?.signing.kid}.pem`), POLICY);
+  await assert.rejects(open(context, noFolder).keys.open(), { code: 'ENOTDIR' });
+});
 
 test('keys are read again without being asked for, and changes are told', async (context) => {
   const { source } = emptyKeysDirectory();
@@ -70,11 +104,10 @@ test('nothing is read any more once they are closed', async (context) => {
 
 test('with the store out, the next key takes over; a store that is out at first is asked again', async (context) => {
   const redis = await startRedis();
-  const policy = { algorithm: 'ES256', rotate_every: 3_600_000, overlap: OVERLAP_MS, tokensLiveMs: 60_000 } as const;
   const source = (key_prefix = 'test') => {
     const store = new RedisStore({ redis: redis.url, key_prefix, timeout: 300 });
     context.after(() => store.close());
-    return new StoredKeys(store, policy);
+    return new StoredKeys(store, POLICY);
   };
   const running = open(context, source());
   const { signing } = await running.keys.load();

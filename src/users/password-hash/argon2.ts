@@ -1,6 +1,11 @@
-import { hashSync, type ParsedHashOptions, parseOptions, verifySync } from '@node-rs/argon2';
+import { createRequire } from 'node:module';
+import type { ParsedHashOptions } from '@node-rs/argon2';
 import { isPlausiblePassword, MAX_PASSWORD_BYTES } from '../credentials.ts';
 import type { PasswordHashScheme } from './scheme.ts';
+
+/** Loaded with the first hash of this kind. */
+const require = createRequire(import.meta.url);
+const library = (): typeof import('@node-rs/argon2') => require('@node-rs/argon2');
 
 const GIB_IN_KIB = 1024 ** 2;
 const MAX_MEMORY_KIB = GIB_IN_KIB;
@@ -28,7 +33,7 @@ function argon2(name: string): PasswordHashScheme {
       return undefined;
     },
 
-    verify: (password, stored) => verifySync(stored, password),
+    verify: (password, stored) => library().verifySync(stored, password),
   };
 }
 
@@ -45,7 +50,7 @@ export function hashPassword(password: string): string {
   if (!isPlausiblePassword(password)) {
     throw new RangeError(`a password has 1 to ${MAX_PASSWORD_BYTES} bytes, and no NUL among them`);
   }
-  return hashSync(password, TARGET);
+  return library().hashSync(password, TARGET);
 }
 
 /** Whether a hash is anything but argon2id with at least the memory and the work of `hashPassword`. */
@@ -64,6 +69,7 @@ function workOf({ memoryCost, timeCost }: Pick<ParsedHashOptions, 'memoryCost' |
 }
 
 function costOf(stored: string): ParsedHashOptions | undefined {
+  const { parseOptions } = library();
   try {
     return parseOptions(stored);
   } catch {

@@ -1,5 +1,9 @@
-import { parseOptions, verifySync } from '@node-rs/bcrypt';
+import { createRequire } from 'node:module';
 import type { PasswordHashScheme } from './scheme.ts';
+
+/** Loaded with the first hash of this kind. */
+const require = createRequire(import.meta.url);
+const library = (): typeof import('@node-rs/bcrypt') => require('@node-rs/bcrypt');
 
 /** Each step doubles the time: 16 is about four seconds. */
 const MAX_COST = 16;
@@ -25,11 +29,12 @@ export const bcrypt: PasswordHashScheme = {
   verify(password, stored) {
     const bytes = Buffer.from(password);
     const readable = bytes.length <= READABLE_BYTES && !bytes.includes(0);
-    return verifySync(readable ? bytes : UNREADABLE_PASSWORD, stored) && readable;
+    return library().verifySync(readable ? bytes : UNREADABLE_PASSWORD, stored) && readable;
   },
 };
 
 function costOf(stored: string): number | undefined {
+  const { parseOptions } = library();
   try {
     return parseOptions(stored).cost;
   } catch {

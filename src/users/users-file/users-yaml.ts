@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import type { Path } from '../../config/check.ts';
 import { ConfigError, type Problem } from '../../config/problem.ts';
 import { section } from '../../config/section.ts';

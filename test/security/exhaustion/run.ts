@@ -3,6 +3,8 @@ import { Agent, request } from 'node:http';
 import { setTimeout as delay } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
 import { Worker } from 'node:worker_threads';
+import { bundle } from '../../../scripts/bundle.ts';
+import { BUNDLE } from '../../support/cli.ts';
 import type { Settings } from '../../support/gateway.ts';
 import { type Besieged, startBesieged } from './besieged.ts';
 import { type LoggingGateway, serveLogging } from './serve-logging.ts';
@@ -21,6 +23,7 @@ const { values } = parseArgs({
 const connections = Number(values.connections);
 const durationMs = Number(values.seconds) * 1000;
 
+await bundle(BUNDLE);
 const ends: (() => unknown)[] = [];
 try {
   const upstream = new Worker(new URL('./upstream-thread.js', import.meta.url));

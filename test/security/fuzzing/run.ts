@@ -1,6 +1,8 @@
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
+import { bundle } from '../../../scripts/bundle.ts';
+import { BUNDLE } from '../../support/cli.ts';
 import { ConfigurationTrials } from './configuration-trials.ts';
 import { Finding } from './finding.ts';
 import { runCampaign, runCase } from './request-campaign.ts';
@@ -20,6 +22,7 @@ const { values } = parseArgs({
   },
 });
 const seed = Number(values.seed);
+await bundle(BUNDLE);
 const ends: (() => unknown)[] = [];
 const lifetime = { after: (end: () => unknown) => void ends.push(end) };
 

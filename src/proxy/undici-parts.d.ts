@@ -1,0 +1,2 @@
+/** undici has types for its index alone. */
+declare module 'undici/lib/*';
