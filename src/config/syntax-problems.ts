@@ -1,4 +1,4 @@
-import { type Document, type Node, visit, type YAMLError } from 'yaml';
+import { type Document, isScalar, type Node, visit, type YAMLError, YAMLParseError } from 'yaml';
 
 /** A mistake in the YAML itself. */
 export interface SyntaxProblem {
@@ -9,15 +9,33 @@ export interface SyntaxProblem {
 
 /** In the order of the text, without what the parser stumbles over only because of a mistake before it. */
 export function syntaxProblems({ errors, warnings, contents }: Document.Parsed, text: string): SyntaxProblem[] {
-  const all = [...errors, ...warnings].sort((a, b) => a.pos[0] - b.pos[0]);
-  const exhausted = all.find(({ code }) => code === 'RESOURCE_EXHAUSTION');
+  const exhausted = errors.find(({ code }) => code === 'RESOURCE_EXHAUSTION');
   if (exhausted) return [{ offset: exhausted.pos[0], message: 'this nests too deeply' }];
+  const all = [...errors, ...warnings, ...repeatedKeys(contents)].sort((a, b) => a.pos[0] - b.pos[0]);
   if (all.length === 0) return [];
   const first = all.findIndex(isMisleading);
   const opened = unclosed(contents, text);
   return all
     .filter((error, index) => first < 0 || index <= first || !isConsequence(error))
     .map((error) => ({ offset: beginning(error, opened), message: syntaxMessage(error, text) }));
+}
+
+/** As the parser would tell of them. 1 and "1" are the same key once they name a property. */
+function repeatedKeys(contents: Node | null): YAMLError[] {
+  const repeated: YAMLError[] = [];
+  visit(contents, {
+    Map: (_, { items }) => {
+      const names = new Set<string>();
+      for (const { key } of items) {
+        if (!isScalar(key)) continue;
+        const name = String(key.value);
+        const [start, end] = key.range ?? [0, 0];
+        if (names.has(name)) repeated.push(new YAMLParseError([start, end], 'DUPLICATE_KEY', 'a repeated key'));
+        names.add(name);
+      }
+    },
+  });
+  return repeated;
 }
 
 /** What the parser says of text that is not where it looks for it: a mistake, or what comes of one. */

@@ -145,6 +145,21 @@ test('a file of ten thousand routes is read within seconds', () => {
   assert.ok(performance.now() - startedMs < 10_000);
 });
 
+const TWENTY_THOUSAND = Array.from({ length: 20_000 }, (_, index) => `k${index}: `);
+const endless: readonly [sentence: string, lines: readonly string[], last: RegExp][] = [
+  ['unknown keys', TWENTY_THOUSAND.map((key) => `${key}x`), /:20000:1: unknown key/],
+  ['quotes without an end', TWENTY_THOUSAND.map((key) => `${key}"x`), /:20000:9: .* no end/],
+];
+for (const [sentence, lines, last] of endless) {
+  test(`twenty thousand ${sentence} are told within seconds`, () => {
+    const file = write('endless.yaml', lines.join('\n'));
+    const before = process.cpuUsage();
+    assert.match(messageOf(file), last);
+    const { user } = process.cpuUsage(before);
+    assert.ok(user < 4_000_000, `${user} microseconds`);
+  });
+}
+
 test('an encryption key is 32 bytes, in hexadecimal digits or base64', () => {
   const bytes = Buffer.from('000102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1eff', 'hex');
   for (const encoding of ['hex', 'base64', 'base64url'] as const) {
