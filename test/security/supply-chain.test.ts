@@ -26,6 +26,17 @@ test('no package in production has a script that runs when it is installed', () 
   );
 });
 
+/** What npm runs by itself when packages are installed: also `dependencies`, which would fail without those for development. */
+const AT_INSTALLATION = ['preinstall', 'install', 'postinstall', 'prepare', 'prepublish', 'dependencies'];
+
+test('nor has the project itself', () => {
+  const { scripts } = JSON.parse(readFileSync('package.json', 'utf8')) as { scripts: Record<string, string> };
+  assert.deepEqual(
+    AT_INSTALLATION.filter((event) => event in scripts),
+    [],
+  );
+});
+
 test('the lockfile has the digest of every package, and no registry is written down in it', () => {
   assert.deepEqual(
     packages.filter(({ integrity = '' }) => !integrity.startsWith('sha512-')),
@@ -41,7 +52,7 @@ test('every licence is one that asks for no more than its notice', () => {
   );
 });
 
-test('docs/dependencies.md has every package; `npm run dependencies` writes its table', () => {
+test('docs/dependencies.md has every package; `npm run docs:dependencies` writes its table', () => {
   const document = readFileSync(DOCUMENT, 'utf8');
   assert.equal(document, withTable(document));
 });
