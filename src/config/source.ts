@@ -16,10 +16,11 @@ import {
 } from 'yaml';
 import type { GatewayFile, Locate, Path } from './check.ts';
 import { isIgnored, unknownCodes } from './ignore.ts';
+import { positionOf } from './position.ts';
 import { ConfigError, isWarning, type Problem, warning } from './problem.ts';
 import type { Position } from './schema.ts';
 import { printable } from './section.ts';
-import { syntaxProblems } from './syntax-problems.ts';
+import { repeatedKeys, syntaxProblems } from './syntax-problems.ts';
 
 /** Mappings and lists inside of each other; the schema needs six, `claims` may nest. */
 const MAX_DEPTH = 32;
@@ -49,8 +50,7 @@ export class Source {
       // A %YAML 1.1 directive must not turn `no` into false, nor a date into anything but text.
       schema: 'core',
       resolveKnownTags: false,
-      // It would compare each with each; `syntaxProblems` finds those that are repeated.
-      uniqueKeys: false,
+      uniqueKeys: false, // `repeatedKeys` finds them sooner.
     });
     keepSpelling(this.#document);
     const problems = [...this.#syntaxProblems(), ...this.#structureProblems()];
@@ -150,7 +150,9 @@ export class Source {
 
   /** The first of each line. */
   #syntaxProblems(): Problem[] {
-    const problems = syntaxProblems(this.#document, this.#text).map(({ offset, message }) => ({
+    const { errors, warnings, contents } = this.#document;
+    const parsed = { errors: [...errors, ...repeatedKeys(contents)], warnings, contents };
+    const problems = syntaxProblems(parsed, this.#text).map(({ offset, message }) => ({
       position: this.#at(offset),
       message,
     }));
@@ -198,9 +200,7 @@ export class Source {
   }
 
   #at(offset: number): Position {
-    const { line, col } = this.#lines.linePos(offset);
-    // An empty file has no first line to the counter.
-    return { file: this.file, line: Math.max(line, 1), column: Math.max(col, 1) };
+    return positionOf(this.file, this.#lines, offset);
   }
 }
 

@@ -7,11 +7,13 @@ export interface SyntaxProblem {
   readonly message: string;
 }
 
+type Parsed = Pick<Document.Parsed, 'errors' | 'warnings' | 'contents'>;
+
 /** In the order of the text, without what the parser stumbles over only because of a mistake before it. */
-export function syntaxProblems({ errors, warnings, contents }: Document.Parsed, text: string): SyntaxProblem[] {
-  const exhausted = errors.find(({ code }) => code === 'RESOURCE_EXHAUSTION');
+export function syntaxProblems({ errors, warnings, contents }: Parsed, text: string): SyntaxProblem[] {
+  const all = [...errors, ...warnings].sort((a, b) => a.pos[0] - b.pos[0]);
+  const exhausted = all.find(({ code }) => code === 'RESOURCE_EXHAUSTION');
   if (exhausted) return [{ offset: exhausted.pos[0], message: 'this nests too deeply' }];
-  const all = [...errors, ...warnings, ...repeatedKeys(contents)].sort((a, b) => a.pos[0] - b.pos[0]);
   if (all.length === 0) return [];
   const first = all.findIndex(isMisleading);
   const opened = unclosed(contents, text);
@@ -20,9 +22,12 @@ export function syntaxProblems({ errors, warnings, contents }: Document.Parsed, 
     .map((error) => ({ offset: beginning(error, opened), message: syntaxMessage(error, text) }));
 }
 
-/** As the parser would tell of them. 1 and "1" are the same key once they name a property. */
-function repeatedKeys(contents: Node | null): YAMLError[] {
-  const repeated: YAMLError[] = [];
+/**
+ * As the parser would tell of them, which compares each key with each other one of its mapping. 1 and "1" are the same key
+ * once they name a property.
+ */
+export function repeatedKeys(contents: Node | null): YAMLParseError[] {
+  const repeated: YAMLParseError[] = [];
   visit(contents, {
     Map: (_, { items }) => {
       const names = new Set<string>();
