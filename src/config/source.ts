@@ -20,7 +20,7 @@ import { positionOf } from './position.ts';
 import { ConfigError, isWarning, type Problem, warning } from './problem.ts';
 import type { Position } from './schema.ts';
 import { printable } from './section.ts';
-import { syntaxProblems } from './syntax-problems.ts';
+import { repeatedKeys, syntaxProblems } from './syntax-problems.ts';
 
 /** Mappings and lists inside of each other; the schema needs six, `claims` may nest. */
 const MAX_DEPTH = 32;
@@ -35,6 +35,8 @@ export class Source {
   readonly #lines = new LineCounter();
   readonly #document: Document.Parsed;
   readonly #targets = new Map<Alias, Node>();
+  /** By their keys, of each mapping that was looked into. */
+  readonly #pairs = new Map<YAMLMap, ReadonlyMap<string, Pair>>();
   /** Whose text had variables in it. */
   readonly #replaced = new Set<unknown>();
 
@@ -48,8 +50,7 @@ export class Source {
       // A %YAML 1.1 directive must not turn `no` into false, nor a date into anything but text.
       schema: 'core',
       resolveKnownTags: false,
-      // 1 and "1" are the same key once they name a property.
-      uniqueKeys: (a, b) => isScalar(a) && isScalar(b) && String(a.value) === String(b.value),
+      uniqueKeys: false, // `repeatedKeys` finds them sooner.
     });
     keepSpelling(this.#document);
     const problems = [...this.#syntaxProblems(), ...this.#structureProblems()];
@@ -104,12 +105,21 @@ export class Source {
     const steps: Step[] = [];
     let node: unknown = this.#document.contents;
     for (const name of path) {
-      const step = stepInto(isAlias(node) ? this.#targets.get(node) : node, name);
+      const step = this.#stepInto(isAlias(node) ? this.#targets.get(node) : node, name);
       if (!step) break;
       steps.push(step);
       node = step.value;
     }
     return steps;
+  }
+
+  #stepInto(node: unknown, name: string | number): Step | undefined {
+    if (isSeq(node)) return toStep(undefined, node.items[Number(name)]);
+    if (!isMap(node)) return undefined;
+    const pairs = this.#pairs.get(node) ?? pairsByKey(node);
+    this.#pairs.set(node, pairs);
+    const pair = pairs.get(String(name));
+    return toStep(pair?.key, pair?.value);
   }
 
   /** Whether a comment silences it. */
@@ -140,7 +150,9 @@ export class Source {
 
   /** The first of each line. */
   #syntaxProblems(): Problem[] {
-    const problems = syntaxProblems(this.#document, this.#text).map(({ offset, message }) => ({
+    const { errors, warnings, contents } = this.#document;
+    const parsed = { errors: [...errors, ...repeatedKeys(contents)], warnings, contents };
+    const problems = syntaxProblems(parsed, this.#text).map(({ offset, message }) => ({
       position: this.#at(offset),
       message,
     }));
@@ -197,11 +209,8 @@ interface Step {
   readonly value?: Node;
 }
 
-function stepInto(node: unknown, name: string | number): Step | undefined {
-  if (isSeq(node)) return toStep(undefined, node.items[Number(name)]);
-  if (!isMap(node)) return undefined;
-  const pair: Pair | undefined = node.items.find(({ key }) => isScalar(key) && String(key.value) === String(name));
-  return toStep(pair?.key, pair?.value);
+function pairsByKey({ items }: YAMLMap): ReadonlyMap<string, Pair> {
+  return new Map(items.flatMap((pair) => (isScalar(pair.key) ? [[String(pair.key.value), pair]] : [])));
 }
 
 function toStep(key: unknown, value: unknown): Step | undefined {

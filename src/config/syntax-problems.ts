@@ -1,4 +1,4 @@
-import { type Document, type Node, visit, type YAMLError } from 'yaml';
+import { type Document, isScalar, type Node, visit, type YAMLError, YAMLParseError } from 'yaml';
 
 /** A mistake in the YAML itself. */
 export interface SyntaxProblem {
@@ -20,6 +20,27 @@ export function syntaxProblems({ errors, warnings, contents }: Parsed, text: str
   return all
     .filter((error, index) => first < 0 || index <= first || !isConsequence(error))
     .map((error) => ({ offset: beginning(error, opened), message: syntaxMessage(error, text) }));
+}
+
+/**
+ * As the parser would tell of them, which compares each key with each other one of its mapping. 1 and "1" are the same key
+ * once they name a property.
+ */
+export function repeatedKeys(contents: Node | null): YAMLParseError[] {
+  const repeated: YAMLParseError[] = [];
+  visit(contents, {
+    Map: (_, { items }) => {
+      const names = new Set<string>();
+      for (const { key } of items) {
+        if (!isScalar(key)) continue;
+        const name = String(key.value);
+        const [start, end] = key.range ?? [0, 0];
+        if (names.has(name)) repeated.push(new YAMLParseError([start, end], 'DUPLICATE_KEY', 'a repeated key'));
+        names.add(name);
+      }
+    },
+  });
+  return repeated;
 }
 
 /** What the parser says of text that is not where it looks for it: a mistake, or what comes of one. */

@@ -1,11 +1,11 @@
-import { createRequire } from 'node:module';
 import { type DestinationStream, type Logger, pino } from 'pino';
 import type { LogConfig } from '../config/schema.ts';
+import { readableLine } from './readable-line.ts';
 import { StdoutLines } from './stdout-lines.ts';
 
 export type Log = Logger;
 
-/** One JSON record a line on stdout, or coloured text for people. */
+/** One record a line on stdout: JSON, or text for people, coloured on a terminal. */
 export function createLog(config: LogConfig, destination: DestinationStream = stdout(config)): Log {
   return pino(
     {
@@ -44,7 +44,7 @@ function visible(line: string): string {
 let lines: StdoutLines | undefined;
 
 function stdout({ format }: LogConfig): DestinationStream {
-  return format === 'pretty' ? prettyStdout() : stdoutLines();
+  return format === 'pretty' ? readableStdout() : stdoutLines();
 }
 
 /** For lines that are written out already. */
@@ -53,10 +53,9 @@ export function stdoutLines(): StdoutLines {
   return lines;
 }
 
-/** Loaded for people only: it is large. */
-function prettyStdout(): DestinationStream {
-  const { PinoPretty }: typeof import('pino-pretty') = createRequire(import.meta.url)('pino-pretty');
-  return PinoPretty({ destination: 1 });
+function readableStdout(): DestinationStream {
+  const coloured = process.stdout.isTTY && process.stdout.hasColors();
+  return { write: (line) => stdoutLines().write(readableLine(line, coloured)) };
 }
 
 /** An error and what caused it, a line: class, code and message, without stacks. What is no error may hold anything, and is left out. */

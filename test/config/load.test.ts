@@ -7,6 +7,7 @@ import { after, describe, test } from 'node:test';
 import type { Check } from '../../src/config/check.ts';
 import { loadConfig } from '../../src/config/load.ts';
 import { ConfigError } from '../../src/config/problem.ts';
+import { Source } from '../../src/config/source.ts';
 import { conflictingRoutes } from '../../src/routing/conflicts.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'postern-config-'));
@@ -143,6 +144,32 @@ test('a file of ten thousand routes is read within seconds', () => {
   const startedMs = performance.now();
   assert.equal(loadConfig(write('long.yaml', `${MINIMAL}${routes.join('\n')}\n`)).routes.length, 10_001);
   assert.ok(performance.now() - startedMs < 10_000);
+});
+
+describe('a mapping of twenty thousand keys costs no more than as many lines:', () => {
+  const keys = Array.from({ length: 20_000 }, (_, index) => `k${index}`);
+
+  test('each of them is found', () => {
+    const before = process.cpuUsage();
+    const { locate } = new Source('keys.yaml', keys.map((key) => `${key}: x\n`).join(''));
+    assert.deepEqual(
+      keys.map((key) => locate([key], 'key').line),
+      keys.map((_, index) => index + 1),
+    );
+    assertQuick(before);
+  });
+
+  test('a quote without an end is told for each', () => {
+    const file = write('quotes.yaml', keys.map((key) => `${key}: "x\n`).join(''));
+    const before = process.cpuUsage();
+    assert.match(messageOf(file), /:20000:9: .* no end/);
+    assertQuick(before);
+  });
+
+  function assertQuick(before: NodeJS.CpuUsage): void {
+    const { user } = process.cpuUsage(before);
+    assert.ok(user < 3_000_000, `${user} microseconds`);
+  }
 });
 
 test('an encryption key is 32 bytes, in hexadecimal digits or base64', () => {

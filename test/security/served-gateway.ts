@@ -27,7 +27,7 @@ export async function serveGateway(test: TestContext, settings: Settings): Promi
     const read = (chunk: Buffer) => {
       output += chunk;
       hear(String(chunk));
-      const [, found, foundAdmin] = /address"?: ?"([\d.:]+)"[\s\S]*admin"?: ?"([\d.:]+)"/.exec(output) ?? [];
+      const [, found, foundAdmin] = /address"?[:=]"([\d.:]+)"[\s\S]*admin"?[:=]"([\d.:]+)"/.exec(output) ?? [];
       if (found && foundAdmin) resolve([found, foundAdmin]);
     };
     child.stdout.on('data', read);

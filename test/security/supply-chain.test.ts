@@ -26,11 +26,23 @@ test('no package in production has a script that runs when it is installed', () 
   );
 });
 
-test('the lockfile has the digest of every package, but of prebuilt binaries for other systems', () => {
+/** What npm runs by itself when packages are installed: also `dependencies`, which would fail without those for development. */
+const AT_INSTALLATION = ['preinstall', 'install', 'postinstall', 'prepare', 'prepublish', 'dependencies'];
+
+test('nor has the project itself', () => {
+  const { scripts } = JSON.parse(readFileSync('package.json', 'utf8')) as { scripts: Record<string, string> };
   assert.deepEqual(
-    packages.filter(({ integrity, isPlatform }) => !integrity && !isPlatform),
+    AT_INSTALLATION.filter((event) => event in scripts),
     [],
   );
+});
+
+test('the lockfile has the digest of every package, and no registry is written down in it', () => {
+  assert.deepEqual(
+    packages.filter(({ integrity = '' }) => !integrity.startsWith('sha512-')),
+    [],
+  );
+  assert.doesNotMatch(readFileSync('package-lock.json', 'utf8'), /"resolved"/);
 });
 
 test('every licence is one that asks for no more than its notice', () => {
@@ -40,9 +52,18 @@ test('every licence is one that asks for no more than its notice', () => {
   );
 });
 
-test('docs/dependencies.md has every package; `npm run dependencies` writes its table', () => {
+test('docs/dependencies.md has every package; `npm run docs:dependencies` writes its table', () => {
   const document = readFileSync(DOCUMENT, 'utf8');
   assert.equal(document, withTable(document));
+});
+
+test('docs/dependencies.md says of every package with code what is known against it', () => {
+  const [, advisories = ''] = readFileSync(DOCUMENT, 'utf8').split(/^## /m);
+  const names = packages.filter(({ isPlatform }) => !isPlatform).map(({ name }) => name);
+  assert.deepEqual(
+    names.filter((name) => !/^@types\/|^undici-types$/.test(name) && !advisories.includes(`\`${name}\``)),
+    [],
+  );
 });
 
 test('`npm run sbom` prints a bill of materials', () => {

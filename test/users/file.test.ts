@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { hashSync as argon2Hash } from '@node-rs/argon2';
-import { hashSync as bcryptHash } from '@node-rs/bcrypt';
+import { hashSync as bcryptHash } from 'bcryptjs';
 import { passwords } from '../../src/config/passwords.ts';
 import { ConfigError } from '../../src/config/problem.ts';
 import { FileUserStore } from '../../src/users/file.ts';
@@ -48,7 +48,7 @@ function usersYaml(people: Iterable<readonly [username: string, password: string
 }
 
 function htpasswd(people: Iterable<readonly [username: string, password: string]>): string {
-  return Array.from(people, ([username, password]) => `${username}:${bcryptHash(password, { cost: 4 })}\n`).join('');
+  return Array.from(people, ([username, password]) => `${username}:${bcryptHash(password, 4)}\n`).join('');
 }
 
 async function write(name: string, text: string | Buffer): Promise<string> {

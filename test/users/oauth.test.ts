@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, beforeEach, describe, test } from 'node:test';
-import { hashSync } from '@node-rs/bcrypt';
+import { hashSync } from 'bcryptjs';
 import { UnsecuredJWT } from 'jose';
 import { parse, stringify } from 'yaml';
 import { oauthUsers } from '../../src/config/web-user-sections.ts';
@@ -44,7 +44,7 @@ const directory = writeConfiguration({
 });
 const users = Array.from(PEOPLE, ([username, password]) => {
   const attributes = { sub: `id of ${username}`, email: `${username}@example.com`, groups: ['agents'] };
-  return [username, { password_hash: hashSync(password, { cost: 4 }), attributes }];
+  return [username, { password_hash: hashSync(password, 4), attributes }];
 });
 writeFileSync(join(directory, 'users.yaml'), stringify(Object.fromEntries(users)));
 const server = await createGateway(

@@ -3,7 +3,7 @@ import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { hashSync } from '@node-rs/bcrypt';
+import { hashSync } from 'bcryptjs';
 import { unavailable } from '../../src/errors.ts';
 import type { ShadowLogin } from '../../src/observe/user-store-events.ts';
 import type { UserStore, Verdict } from '../../src/users/user-store.ts';
@@ -101,7 +101,7 @@ test('disagreements are counted and logged with both verdicts, and without a pas
       },
     },
     (config) => {
-      const lines = [`ann:${hashSync('another password', { cost: 4 })}`, `bob:${hashSync(PASSWORD, { cost: 4 })}`];
+      const lines = [`ann:${hashSync('another password', 4)}`, `bob:${hashSync(PASSWORD, 4)}`];
       writeFileSync(join(config.directory, 'moved.htpasswd'), lines.join('\n'));
       return config;
     },

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { createHash } from 'node:crypto';
 import { after, before, describe, test } from 'node:test';
 import { setTimeout as delay } from 'node:timers/promises';
-import { hashSync } from '@node-rs/bcrypt';
+import { hashSync } from 'bcryptjs';
 import type { SqlUsersConfig } from '../../src/config/schema.ts';
 import { GatewayError } from '../../src/errors.ts';
 import { HashedPasswords } from '../../src/users/hashed-passwords.ts';
@@ -330,13 +330,13 @@ async function fill(database: RunningDatabase, { exactText, parameter }: Databas
     `create table customers (login ${exactText}, password_hash varchar(255), email varchar(255), disabled boolean)`,
   );
   for (const [username, password] of PEOPLE) {
-    const values = [username, hashSync(password, { cost: 4 }), `${username}@example.com`];
+    const values = [username, hashSync(password, 4), `${username}@example.com`];
     await database.run(`insert into customers values (${[1, 2, 3].map(parameter).join()}, false)`, values);
   }
   await database.run(
     'create table people (id bigint, login varchar(50), password_hash varchar(255), level integer, birthday date, nothing varchar(9), email varchar(99), disabled boolean)',
   );
-  const hash = hashSync('correct horse', { cost: 4 });
+  const hash = hashSync('correct horse', 4);
   for (const [id, login, passwordHash, disabled] of [
     [1001, 'dora', `'${hash}'`, 'false'],
     [1002, 'bob', `'${hash}'`, 'true'],
@@ -357,7 +357,7 @@ async function fillLegacy(database: RunningDatabase, { exactText, parameter }: D
     ['salted', salted, 'NaCl'],
     ['salted2', md5('KClcorrect horse'), 'KCl'],
     ['long', md5(`NaCl${LONG}`), 'NaCl'],
-    ['bcrypt', hashSync('correct horse', { cost: 4 })],
+    ['bcrypt', hashSync('correct horse', 4)],
     // openssl passwd -5 -salt saltstring
     ['crypt', '$5$saltstring$vc6YOOogU4kWVvwga8e9zTFgKcy4tb5LaPxIiPJzqEC'],
     ['locked', `!${salted}`, 'NaCl'],

@@ -3,7 +3,7 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
-import { hashSync } from '@node-rs/bcrypt';
+import { hashSync } from 'bcryptjs';
 import { ConfigError } from '../../src/config/problem.ts';
 import { GatewayError, unavailable } from '../../src/errors.ts';
 import { SharedParts } from '../../src/lease.ts';
@@ -27,8 +27,8 @@ const hashes: HashMaker = {
 
 const unexpected = () => assert.fail();
 
-const STAFF = hashSync('staff password', { cost: 4 });
-const CUSTOMER = hashSync('customer password', { cost: 4 });
+const STAFF = hashSync('staff password', 4);
+const CUSTOMER = hashSync('customer password', 4);
 const john = { sub: 'john', username: 'john', attributes: { sub: 'john', username: 'john' } };
 let directory: string;
 let stores: UserStores;

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { hashSync as bcryptHash } from '@node-rs/bcrypt';
+import { hashSync as bcryptHash } from 'bcryptjs';
 import { hashPassword, isWeakHash } from '../../../src/users/password-hash/argon2.ts';
 import { hashProblem, schemeName, verifyHash } from '../../../src/users/password-hash/schemes.ts';
 import { VECTORS } from './vectors.ts';
@@ -31,7 +31,7 @@ test('bcrypt refuses a password that it would read the first 72 bytes of', () =>
 });
 
 test('bcrypt refuses a password with a NUL, which other implementations would have stopped at', () => {
-  assert.equal(verifyHash('before\0behind', bcryptHash('before\0behind', { cost: 4 })), false);
+  assert.equal(verifyHash('before\0behind', bcryptHash('before\0behind', 4)), false);
 });
 
 test('bcrypt’s limit is none for WordPress, which hashes what it gives to bcrypt', () => {
