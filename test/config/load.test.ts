@@ -4,6 +4,8 @@ import { mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSyn
 import { tmpdir } from 'node:os';
 import { dirname, join, relative } from 'node:path';
 import { after, describe, test } from 'node:test';
+import { setFlagsFromString } from 'node:v8';
+import { runInNewContext } from 'node:vm';
 import type { Check } from '../../src/config/check.ts';
 import { loadConfig } from '../../src/config/load.ts';
 import { ConfigError } from '../../src/config/problem.ts';
@@ -143,6 +145,20 @@ test('a file of ten thousand routes is read within seconds', () => {
   const startedMs = performance.now();
   assert.equal(loadConfig(write('long.yaml', `${MINIMAL}${routes.join('\n')}\n`)).routes.length, 10_001);
   assert.ok(performance.now() - startedMs < 10_000);
+});
+
+test('routes share a hidden class and the values that are equal, for a request to find them at hand', () => {
+  setFlagsFromString('--allow-natives-syntax');
+  const sameClass = runInNewContext('(one, other) => %HaveSameMap(one, other)');
+  const line = (index: number) => `  - { path: /travel/${index}, scopes: [read], upstream: travel }`;
+  const { routes } = loadConfig(
+    write('alike.yaml', `${MINIMAL}${Array.from({ length: 100 }, (_, index) => line(index)).join('\n')}\n`),
+  );
+  const [first, ...others] = routes.slice(1);
+  for (const route of others) {
+    assert.ok(sameClass(route, first));
+    for (const key of ['scopes', 'any_scope', 'require', 'issuers'] as const) assert.equal(route[key], first?.[key]);
+  }
 });
 
 test('an encryption key is 32 bytes, in hexadecimal digits or base64', () => {
