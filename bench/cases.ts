@@ -1,6 +1,7 @@
 import type { BenchCase } from './bench-case.ts';
 import { hashingCases } from './cases/hashing.ts';
 import { loginFloodCases } from './cases/login-flood.ts';
+import { lookUpCases } from './cases/look-up.ts';
 import { proxiedCases } from './cases/proxied.ts';
 import { startUpCases } from './cases/start-up.ts';
 import { streamCases } from './cases/streams.ts';
@@ -8,6 +9,7 @@ import { tokenCases } from './cases/tokens.ts';
 
 export const CASES: readonly BenchCase[] = [
   ...proxiedCases,
+  ...lookUpCases,
   ...streamCases,
   ...tokenCases,
   ...loginFloodCases,

@@ -19,6 +19,7 @@ export class MergedSources {
   readonly problems: Problem[] = [];
   readonly #main: Source;
   readonly #sources: readonly Source[];
+  /** Of what does not stand in gateway.yaml itself. */
   readonly #places = new Map<string, Place>();
   readonly #data: unknown;
 
@@ -28,7 +29,8 @@ export class MergedSources {
     this.#data = main.toData();
     if (!isMapping(this.#data)) return;
     const merged: Data = {};
-    for (const source of this.#sources) this.#merge(merged, source);
+    this.#merge(merged, this.#data, main);
+    for (const source of included) this.#merge(merged, source.toData(), source);
     this.#data = merged;
   }
 
@@ -56,8 +58,7 @@ export class MergedSources {
     return this.#sources.some((source) => source.ignores(problem));
   }
 
-  #merge(merged: Data, source: Source): void {
-    const data = source.toData();
+  #merge(merged: Data, data: unknown, source: Source): void {
     if (isMapping(data)) {
       for (const [name, value] of Object.entries(data)) this.#mergeSection(merged, name, value, source);
     } else if (data !== null) {
@@ -76,7 +77,7 @@ export class MergedSources {
   }
 
   #take(name: string, value: unknown, source: Source): unknown {
-    this.#places.set(keyOf([name]), { source, path: [name] });
+    if (source !== this.#main) this.#places.set(keyOf([name]), { source, path: [name] });
     return value;
   }
 
@@ -122,6 +123,7 @@ export class MergedSources {
   }
 
   #placeOf(path: Path): Place {
+    if (this.#places.size === 0) return { source: this.#main, path };
     for (const depth of [2, 1]) {
       const place = this.#places.get(keyOf(path.slice(0, depth)));
       if (place) return { source: place.source, path: [...place.path, ...path.slice(depth)] };

@@ -19,15 +19,13 @@ export class SourceReader {
   readonly problems: Problem[] = [];
   /** gateway.yaml, as it was given. */
   readonly file: string;
+  /** The folder of gateway.yaml: paths in all files are relative to it, so that a part may be moved from one to another. */
+  readonly directory: string;
   readonly #files = new Set<string>();
 
   constructor(file: string) {
     this.file = file;
-  }
-
-  /** The folder of gateway.yaml: paths in all files are relative to it, so that a part may be moved from one to another. */
-  get directory(): string {
-    return dirname(resolve(this.file));
+    this.directory = dirname(resolve(file));
   }
 
   /** As in `Config`. */

@@ -11,6 +11,7 @@ import {
   type Node,
   type Pair,
   parseDocument,
+  type Scalar,
   visit,
   type YAMLMap,
 } from 'yaml';
@@ -71,15 +72,13 @@ export class Source {
   /** Replaces each text that is a value, never a key. Problems are placed where the text begins. */
   replaceTexts(replace: (text: string) => { text: string; problems: readonly string[] }): Problem[] {
     const found: Problem[] = [];
-    visit(this.#document, {
-      Scalar: (key, scalar) => {
-        if (key === 'key' || typeof scalar.value !== 'string') return;
-        const { text, problems } = replace(scalar.value);
-        if (text !== scalar.value) this.#replaced.add(scalar);
-        scalar.value = text;
-        found.push(...problems.map((message) => ({ position: this.#atNode(scalar), message })));
-      },
-    });
+    for (const scalar of valuesIn(this.#document.contents)) {
+      if (typeof scalar.value !== 'string') continue;
+      const { text, problems } = replace(scalar.value);
+      if (text !== scalar.value) this.#replaced.add(scalar);
+      scalar.value = text;
+      found.push(...problems.map((message) => ({ position: this.#atNode(scalar), message })));
+    }
     return found;
   }
 
@@ -138,13 +137,11 @@ export class Source {
   /** Values that look like a variable, and stand for themselves. */
   unbracedVariables(): Problem[] {
     const found: Problem[] = [];
-    visit(this.#document, {
-      Scalar: (key, scalar) => {
-        if (key === 'key' || this.#replaced.has(scalar) || !/^\$[A-Za-z_]\w*$/.test(String(scalar.value))) return;
-        const message = `without braces this is no variable, and stands for itself; one is written \${NAME}`;
-        found.push(warning('unbraced-variable', this.#atNode(scalar), message));
-      },
-    });
+    for (const scalar of valuesIn(this.#document.contents)) {
+      if (this.#replaced.has(scalar) || !/^\$[A-Za-z_]\w*$/.test(String(scalar.value))) continue;
+      const message = `without braces this is no variable, and stands for itself; one is written \${NAME}`;
+      found.push(warning('unbraced-variable', this.#atNode(scalar), message));
+    }
     return found;
   }
 
@@ -202,6 +199,13 @@ export class Source {
   #at(offset: number): Position {
     return positionOf(this.file, this.#lines, offset);
   }
+}
+
+/** Scalars that are no keys. (`visit` makes a list of ancestors for each node, which is slow for thousands of routes.) */
+function* valuesIn(node: unknown): Iterable<Scalar> {
+  if (isScalar(node)) yield node;
+  else if (isSeq(node)) for (const item of node.items) yield* valuesIn(item);
+  else if (isMap(node)) for (const { value } of node.items) yield* valuesIn(value);
 }
 
 interface Step {

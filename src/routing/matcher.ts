@@ -1,14 +1,7 @@
 import type { RouteConfig } from '../config/schema.ts';
 import { GatewayError } from '../errors.ts';
 import { fold, foldSegment } from './fold.ts';
-import {
-  comparableHost,
-  DEFAULT_METHODS,
-  type Pattern,
-  parameterNames,
-  parsePattern,
-  type Segment,
-} from './pattern.ts';
+import { comparableHost, DEFAULT_METHODS, parameterNames, parsePattern, type Segment } from './pattern.ts';
 import { type Found, Trie } from './trie.ts';
 
 /** The route that a request goes by. */
@@ -60,18 +53,19 @@ export function createMatcher(routes: readonly RouteConfig[]): Matcher {
   const table = new Table(routes);
   return {
     match(host, path, method) {
-      const names = hostNames(host);
-      const found = table.find(names, path);
-      if (path.includes('%2F') && !found?.value.some(({ route }) => route.encoded_slashes)) throw encodedSlash();
+      const hosts = table.hostsFor(host);
+      const hasSlash = path.includes('%2F');
+      const found = table.find(hosts, path);
+      if (hasSlash && !found?.values.some(({ route }) => route.encoded_slashes)) throw encodedSlash();
       if (found === undefined) throw new GatewayError('not_found');
-      const winner = found.value.find(({ methods }) => methods.includes(method));
-      if (winner === undefined) throw methodNotAllowed(found.value);
-      if (path.includes('%2F') && !winner.route.encoded_slashes) throw encodedSlash();
-      if (couldBelongToAnother(table, names, path, winner)) throw ambiguous();
+      const winner = found.values.find(({ methods }) => methods.includes(method));
+      if (winner === undefined) throw methodNotAllowed(found.values);
+      if (hasSlash && !winner.route.encoded_slashes) throw encodedSlash();
+      if (couldBelongToAnother(table, hosts, path, winner)) throw ambiguous();
       return matchOf(winner, found, path);
     },
     nearMisses(host, path, method) {
-      return nearMisses(table, hostNames(host), path, method);
+      return nearMisses(table, table.hostsFor(host), path, method);
     },
     routes: table.routes(),
   };
@@ -80,48 +74,56 @@ export function createMatcher(routes: readonly RouteConfig[]): Matcher {
 /** One route, where its path leads to. */
 interface Entry {
   readonly route: RouteConfig;
-  readonly pattern: Pattern;
-  readonly parameters: readonly string[];
   readonly methods: readonly string[];
+  readonly parameters: readonly string[];
+  /** How many segments its path has, without `/**`. */
+  readonly depth: number;
 }
 
 /** The routes by host, in two tries each: as they are written, and folded. */
 class Table {
-  readonly #written = new Map<string, Trie<Entry[]>>();
-  readonly #folded = new Map<string, Trie<Entry[]>>();
+  readonly #written = new Map<string, Trie<Entry>>();
+  readonly #folded = new Map<string, Trie<Entry>>();
 
   constructor(routes: readonly RouteConfig[]) {
     for (const route of routes) {
-      const pattern = parsePattern(route.path);
+      const { segments, tail } = parsePattern(route.path);
       const methods = route.methods ?? DEFAULT_METHODS;
-      const entry = { route, pattern, parameters: parameterNames(pattern), methods };
-      insert(this.#written, pattern.segments, entry);
-      insert(this.#folded, pattern.segments.map(foldLiteral), entry);
+      const entry = { route, methods, parameters: parameterNames(segments), depth: segments.length };
+      const host = route.host === undefined ? ANY_HOST : comparableHost(route.host);
+      trieOf(this.#written, host).add(segments, tail, entry);
+      trieOf(this.#folded, host).add(segments.map(foldLiteral), tail, entry);
     }
   }
 
+  /** The names that a host's routes are under, in the order in which they are looked at. */
+  hostsFor(host: string | undefined): readonly string[] {
+    const knowsHosts = this.#written.size > Number(this.#written.has(ANY_HOST));
+    return knowsHosts && host ? hostNames(host) : ONLY_ANY_HOST;
+  }
+
   /** The routes of the path that wins, for all methods. */
-  find(hosts: readonly string[], path: string): Found<readonly Entry[]> | undefined {
+  find(hosts: readonly string[], path: string): Found<Entry> | undefined {
     return find(this.#written, hosts, path);
   }
 
   findFolded(hosts: readonly string[], path: string): readonly Entry[] | undefined {
-    return find(this.#folded, hosts, path)?.value;
+    return find(this.#folded, hosts, path)?.values;
   }
 
   /** The routes of all paths that fit: for these hosts, or for all others. */
   findAll(hosts: readonly string[], path: string, which: 'these' | 'others' = 'these'): readonly (readonly Entry[])[] {
     const names = which === 'these' ? hosts : this.#hosts().filter((host) => !hosts.includes(host));
-    return names.flatMap((host) => this.#written.get(host)?.findAll(path) ?? []).map(({ value }) => value);
+    return names.flatMap((host) => this.#written.get(host)?.findAll(path) ?? []);
   }
 
   findAllFolded(hosts: readonly string[], path: string): readonly Entry[] {
-    return hosts.flatMap((host) => this.#folded.get(host)?.findAll(path) ?? []).flatMap(({ value }) => value);
+    return hosts.flatMap((host) => this.#folded.get(host)?.findAll(path) ?? []).flat();
   }
 
   routes(): readonly RouteConfig[] {
     const tries = this.#hosts().flatMap((host) => [...(this.#written.get(host)?.values() ?? [])]);
-    return tries.flat().map(({ route }) => route);
+    return tries.map(({ route }) => route);
   }
 
   /** In the order in which they are looked under: with a port, without, any. */
@@ -131,14 +133,13 @@ class Table {
   }
 }
 
-function insert(tries: Map<string, Trie<Entry[]>>, segments: readonly Segment[], entry: Entry): void {
-  const host = entry.route.host === undefined ? ANY_HOST : comparableHost(entry.route.host);
-  const trie = tries.get(host) ?? new Trie<Entry[]>();
+function trieOf(tries: Map<string, Trie<Entry>>, host: string): Trie<Entry> {
+  const trie = tries.get(host) ?? new Trie<Entry>();
   tries.set(host, trie);
-  trie.at(segments, entry.pattern.tail, () => []).push(entry);
+  return trie;
 }
 
-function find(tries: ReadonlyMap<string, Trie<Entry[]>>, hosts: readonly string[], path: string) {
+function find(tries: ReadonlyMap<string, Trie<Entry>>, hosts: readonly string[], path: string) {
   for (const host of hosts) {
     const found = tries.get(host)?.find(path);
     if (found) return found;
@@ -155,9 +156,8 @@ function foldLiteral(segment: Segment): Segment {
 const ANY_HOST = '';
 const ONLY_ANY_HOST = [ANY_HOST];
 
-/** The names to look under, in this order: with its port, without it, any. */
-function hostNames(host: string | undefined): readonly string[] {
-  if (!host) return ONLY_ANY_HOST;
+/** In this order: with its port, without it, any. */
+function hostNames(host: string): readonly string[] {
   const name = comparableHost(host);
   return [name, name.replace(/:\d*$/, ''), ANY_HOST];
 }
@@ -179,7 +179,7 @@ function reachesDeeper(table: Table, hosts: readonly string[], path: string, win
   const parted = fold(path, 'parts');
   const other = parted === undefined ? undefined : table.findFolded(hosts, parted);
   if (other === undefined || other.includes(winner)) return false;
-  return other.some(({ pattern }) => pattern.segments.length >= winner.pattern.segments.length);
+  return other.some(({ depth }) => depth >= winner.depth);
 }
 
 function nearMisses(table: Table, hosts: readonly string[], path: string, method: string): readonly NearMiss[] {
@@ -202,10 +202,16 @@ function nearMisses(table: Table, hosts: readonly string[], path: string, method
   return Array.from(misses, ([route, because]) => ({ route, because }));
 }
 
-function matchOf(winner: Entry, { parameters, tailAt }: Found<unknown>, path: string): Match {
-  const named: Record<string, string> = Object.create(null);
-  for (const [index, name] of winner.parameters.entries()) named[name] = parameters[index] ?? '';
-  return { route: winner.route, parameters: named, tail: path.slice(tailAt) };
+function matchOf({ route, parameters: names }: Entry, { parameters, tailAt }: Found<Entry>, path: string): Match {
+  return { route, parameters: parameters.length > 0 ? named(names, parameters) : NONE, tail: path.slice(tailAt) };
+}
+
+const NONE: Match['parameters'] = Object.freeze(Object.create(null));
+
+function named(names: readonly string[], values: readonly string[]): Match['parameters'] {
+  const parameters: Record<string, string> = Object.create(null);
+  for (const [index, name] of names.entries()) parameters[name] = values[index] ?? '';
+  return parameters;
 }
 
 function methodNotAllowed(entries: readonly Entry[]): GatewayError {

@@ -27,7 +27,7 @@ export function escaped(literal: string): string {
   return literal.replace(/[^\x21-\x7e]+/g, encodeURIComponent);
 }
 
-export function parameterNames({ segments }: Pattern): string[] {
+export function parameterNames(segments: readonly Segment[]): string[] {
   return segments.flatMap((segment) => (segment.kind === 'parameter' ? [segment.name] : []));
 }
 

@@ -4,6 +4,8 @@ import { mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSyn
 import { tmpdir } from 'node:os';
 import { dirname, join, relative } from 'node:path';
 import { after, describe, test } from 'node:test';
+import { setFlagsFromString } from 'node:v8';
+import { runInNewContext } from 'node:vm';
 import type { Check } from '../../src/config/check.ts';
 import { loadConfig } from '../../src/config/load.ts';
 import { ConfigError } from '../../src/config/problem.ts';
@@ -169,6 +171,20 @@ describe('a mapping of twenty thousand keys costs no more than as many lines:', 
   function assertQuick(before: NodeJS.CpuUsage): void {
     const { user } = process.cpuUsage(before);
     assert.ok(user < 3_000_000, `${user} microseconds`);
+  }
+});
+
+test('routes share a hidden class and the values that are equal, for a request to find them at hand', () => {
+  setFlagsFromString('--allow-natives-syntax');
+  const sameClass = runInNewContext('(one, other) => %HaveSameMap(one, other)');
+  const line = (index: number) => `  - { path: /travel/${index}, scopes: [read], upstream: travel }`;
+  const { routes } = loadConfig(
+    write('alike.yaml', `${MINIMAL}${Array.from({ length: 100 }, (_, index) => line(index)).join('\n')}\n`),
+  );
+  const [first, ...others] = routes.slice(1);
+  for (const route of others) {
+    assert.ok(sameClass(route, first));
+    for (const key of ['scopes', 'any_scope', 'require', 'issuers'] as const) assert.equal(route[key], first?.[key]);
   }
 });
 
