@@ -3,6 +3,7 @@ import { createHash, randomUUID } from 'node:crypto';
 import { once } from 'node:events';
 import { after, before, describe, test } from 'node:test';
 import { Redis } from 'ioredis';
+import { exportJWK, generateKeyPair, SignJWT } from 'jose';
 import { READ_DENIALS } from '../../src/tokens/revocation-scripts.ts';
 import { DpopKey } from '../support/dpop.ts';
 import {
@@ -20,6 +21,7 @@ import {
 /** What each request asks Redis for, as its MONITOR shows it. Each command is a round trip that the request waits for. */
 
 const SECRET = 's3cret';
+const { privateKey, publicKey } = await generateKeyPair('ES256');
 const client = { auth: 'client_secret_basic', scopes: ['read'], grants: ['password', 'refresh_token'] };
 const settings = {
   store: redisStore(),
@@ -27,6 +29,14 @@ const settings = {
     { id: 'web', ...client, grants: [...client.grants, 'client_credentials'], secret_sha256: SECRET_SHA256 },
     { id: 'limited', ...client, secret: SECRET, rate_limit: '1000/1s' },
     { id: 'bound', ...client, secret: SECRET, bind_tokens: 'dpop' },
+    { id: 'brief', ...client, secret: SECRET, grants: ['password'] },
+    {
+      id: 'signing',
+      ...client,
+      auth: 'private_key_jwt',
+      jwks: { keys: [await exportJWK(publicKey)] },
+      grants: ['client_credentials'],
+    },
   ],
   routes: [{ path: '/read', scopes: ['read'], upstream: 'api' }],
 };
@@ -83,6 +93,18 @@ async function boundLogin() {
   return { nonce, send: () => requestToken(gateway, LOGIN, headers) };
 }
 
+async function signedRequest() {
+  const client_assertion = await new SignJWT({ jti: randomUUID() })
+    .setProtectedHeader({ alg: 'ES256' })
+    .setIssuer('signing')
+    .setSubject('signing')
+    .setAudience('https://gateway.example/auth')
+    .setExpirationTime('1m')
+    .sign(privateKey);
+  const client_assertion_type = 'urn:ietf:params:oauth:client-assertion-type:jwt-bearer';
+  return () => requestToken(gateway, { grant_type: 'client_credentials', client_assertion_type, client_assertion }, {});
+}
+
 const refreshing = async (at = gateway, authorization = BASIC) => {
   const { body } = await requestToken(gateway, LOGIN, { Authorization: authorization });
   const form = { grant_type: 'refresh_token', refresh_token: body.refresh_token ?? '' };
@@ -100,6 +122,11 @@ const ROWS: readonly [sentence: string, prepare: () => Promise<() => Sent>, aske
   ['a refresh with a rate limit', () => refreshing(gateway, basic('limited')), ['rate', 'refresh']],
   ['a login', async () => () => login(gateway), ['{login}', '{login}', 'refresh', 'sessions']],
   [
+    'a login without refresh tokens',
+    async () => () => requestToken(gateway, LOGIN, { Authorization: basic('brief') }),
+    ['{login}', '{login}'],
+  ],
+  [
     'a login with a DPoP proof',
     async () => (await boundLogin()).send,
     ['dpop-proof', '{login}', '{login}', 'refresh', 'sessions'],
@@ -109,6 +136,7 @@ const ROWS: readonly [sentence: string, prepare: () => Promise<() => Sent>, aske
     async () => () => requestToken(gateway, { grant_type: 'client_credentials' }, { Authorization: BASIC }),
     [],
   ],
+  ['client_credentials with an assertion', signedRequest, ['client-assertion']],
   ['introspecting an access token', sendingToken('/introspect', 'access_token'), []],
   ['introspecting a refresh token', sendingToken('/introspect', 'refresh_token'), ['refresh']],
   ['revoking an access token', sendingToken('/revoke', 'access_token'), ['revoked-tokens']],
@@ -134,7 +162,7 @@ const ROWS: readonly [sentence: string, prepare: () => Promise<() => Sent>, aske
   ],
 ];
 
-describe('Redis is asked once or not at all for most requests:', () => {
+describe('round trips to Redis', () => {
   for (const [sentence, prepare, expected] of ROWS) {
     test(`${sentence}: ${expected.length}`, async () => {
       // A script that Redis does not know yet is sent twice, and a secret read once.
