@@ -118,8 +118,10 @@ export class RefreshFamilies {
   }
 
   /**
-   * Whom `presented` is for, by itself: whether it is good, `use` says. Undefined where only its family knows; `peek`
-   * reads that. @throws GatewayError `temporarily_unavailable` as long as the store has never answered.
+   * Whom `presented` is for, as it says itself; whether it is good is not known by that.
+   *
+   * @returns undefined where only its family knows, which `peek` reads
+   * @throws GatewayError `temporarily_unavailable` as long as the store has never answered.
    */
   async subjectOf(presented: string): Promise<RefreshSubject | undefined> {
     const token = parseRefreshToken(presented);
@@ -198,7 +200,7 @@ export class RefreshFamilies {
     return grant !== '';
   }
 
-  /** A carried session would make it as long as an access token, so those who need one have to read the family. */
+  /** A carried session would make it as long as an access token: what such a user is looked up with stays in the family. */
   async #firstToken({ user, carry }: FamilyGrant): Promise<RefreshToken> {
     const family = newFamily();
     const subject = carry === undefined ? await this.#subjects.seal(user, family) : Buffer.alloc(0);

@@ -27,8 +27,8 @@ export class RefreshSubjects {
   }
 
   /**
-   * @returns undefined for a token without one, and for one that was sealed with another secret: the store was emptied
-   * since, and another gateway goes on with the old one. @throws GatewayError as `seal` does.
+   * @returns undefined for a token that has none, or one that was sealed with another secret: by a gateway that goes on
+   * with its own after the store was emptied. @throws GatewayError as `seal` does.
    */
   async open({ family, subject }: RefreshToken): Promise<RefreshSubject | undefined> {
     const key = await this.#secret.get();

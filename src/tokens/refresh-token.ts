@@ -7,7 +7,7 @@ export interface RefreshToken {
   readonly family: string;
   /** Counts from 1; each rotation adds one. Tells a token that was good once from one that never was. */
   readonly generation: number;
-  /** 32 random bytes; the store knows no more than their SHA-256, with that of the subject. */
+  /** 32 random bytes; the store knows no more than one SHA-256 of them and the subject. */
   readonly secret: Buffer;
   /** Whom the family is for, sealed (`RefreshSubjects`), and the same in all its tokens; empty where it is not told. */
   readonly subject: Buffer;
@@ -58,7 +58,7 @@ export function sessionIdOf({ family }: RefreshToken): string {
   return createHash('sha256').update(family).digest().toString('base64url', 0, SESSION_ID_BYTES);
 }
 
-/** Of the subject too: a token is good only as it was issued. */
+/** With the subject in it, a token is good only as it was issued. */
 export function secretHash({ secret, subject }: RefreshToken): string {
   return createHash('sha256').update(secret).update(subject).digest('base64url');
 }
