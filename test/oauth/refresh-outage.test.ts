@@ -3,6 +3,8 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, beforeEach, describe, test } from 'node:test';
+import { setTimeout as delay } from 'node:timers/promises';
+import { decodeJwt } from 'jose';
 import {
   login,
   type RunningGateway,
@@ -23,14 +25,15 @@ writeFileSync(
 export default {
   verify: async () => ({ outcome: 'accepted', attributes: { sub: 'u-1' } }),
   lookup: async () => {
-    const state = readFileSync(${JSON.stringify(state)}, 'utf8');
-    if (state === 'out') throw new Error('connection refused');
-    return state === 'gone' ? undefined : { attributes: { sub: 'u-1' } };
+    const state = () => readFileSync(${JSON.stringify(state)}, 'utf8');
+    while (state() === 'slow') await new Promise((resolve) => setTimeout(resolve, 10));
+    if (state() === 'out') throw new Error('connection refused');
+    return state() === 'gone' ? undefined : { attributes: { sub: 'u-1' } };
   },
 };
 `,
 );
-const turn = (to: 'there' | 'out' | 'gone') => writeFileSync(state, to);
+const turn = (to: 'there' | 'slow' | 'out' | 'gone') => writeFileSync(state, to);
 after(() => rmSync(directory, { recursive: true }));
 
 const KINDS = { grants: ['password', 'refresh_token'], auth: 'client_secret_basic', secret_sha256: SECRET_SHA256 };
@@ -73,6 +76,20 @@ for (const [name, store] of [
         assert.equal((await refresh(gateway, next)).verdict, again);
       });
     }
+
+    test('who asks again before the user store has failed loses nothing, where there is no grace either', async (context) => {
+      const { gateway, first } = await start(context, { retry_grace: '0s' });
+      turn('slow');
+      const given = refresh(gateway, first);
+      await delay(50);
+      const again = refresh(gateway, first);
+      await delay(50);
+      turn('out');
+      const verdicts = [(await given).verdict, (await again).verdict];
+      assert.deepEqual(verdicts, Array(2).fill('503 temporarily_unavailable'));
+      turn('there');
+      assert.equal((await refresh(gateway, first)).verdict, '200 granted');
+    });
 
     test('a token in its grace stays in it', async (context) => {
       const { gateway, first } = await start(context, { retry_grace: '10s' });
@@ -119,3 +136,14 @@ for (const [name, store] of [
     }
   });
 }
+
+test('where users cannot be looked up, they stay as they were at the login', async (context) => {
+  const silent = join(directory, 'silent.mjs');
+  const verdict = { outcome: 'accepted', attributes: { sub: 'u-7', cn: '7007' } };
+  writeFileSync(silent, `export default { verify: async () => (${JSON.stringify(verdict)}) };`);
+  const gateway = await startGateway(context, { users: { staff: { type: 'module', path: silent } } });
+  const { refresh_token = '' } = (await login(gateway)).body;
+  const { body } = await requestToken(gateway, { grant_type: 'refresh_token', refresh_token });
+  const { sub, customData } = decodeJwt(body.access_token ?? '');
+  assert.deepEqual([sub, customData], ['u-7', { cn: '7007' }]);
+});
