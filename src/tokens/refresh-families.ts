@@ -3,15 +3,18 @@ import { GatewayError } from '../errors.ts';
 import type { Store } from '../store/store.ts';
 import type { Confirmation } from './confirmation.ts';
 import { END, READ, START, USE, type UseOutcome } from './refresh-family-scripts.ts';
+import { type RefreshSubject, RefreshSubjects } from './refresh-subjects.ts';
 import {
   firstRefreshToken,
   formatRefreshToken,
+  newFamily,
+  openSuccessor,
   parseRefreshToken,
-  seal,
+  type RefreshToken,
+  sealSuccessor,
   secretHash,
   sessionIdOf,
   successorOf,
-  unseal,
 } from './refresh-token.ts';
 import type { RevokedTokens } from './revoked-tokens.ts';
 import { SessionIndex } from './session-index.ts';
@@ -79,6 +82,7 @@ export class RefreshFamilies {
   readonly #revoked: RevokedTokens;
   readonly #onEnd: (grant: FamilyGrant) => void;
   readonly #index: SessionIndex;
+  readonly #subjects: RefreshSubjects;
 
   /** @param onEnd is told of each family that is ended here; of one that expires, nobody is told */
   constructor(
@@ -91,11 +95,12 @@ export class RefreshFamilies {
     this.#revoked = revoked;
     this.#onEnd = onEnd;
     this.#index = index;
+    this.#subjects = new RefreshSubjects(store);
   }
 
   /** Begins a family and returns its first token. */
   async start(grant: FamilyGrant, policy: RefreshPolicy): Promise<IssuedRefreshToken> {
-    const token = firstRefreshToken();
+    const token = await this.#firstToken(grant);
     const sessionId = sessionIdOf(token);
     await this.#store.run(START, keysOf(sessionId), [
       JSON.stringify(grant),
@@ -110,6 +115,17 @@ export class RefreshFamilies {
     const outnumbered = await this.#index.add(grant.user.username, sessionId, policy.max_ttl);
     await Promise.all(outnumbered.map((id) => this.end(id)));
     return { token: formatRefreshToken(token), sessionId };
+  }
+
+  /**
+   * Whom `presented` is for, as it says itself; whether it is good is not known by that.
+   *
+   * @returns undefined where only its family knows, which `peek` reads
+   * @throws GatewayError `temporarily_unavailable` as long as the store has never answered.
+   */
+  async subjectOf(presented: string): Promise<RefreshSubject | undefined> {
+    const token = parseRefreshToken(presented);
+    return token && this.#subjects.open(token);
   }
 
   /**
@@ -134,7 +150,7 @@ export class RefreshFamilies {
       token.generation,
       secretHash(token),
       policy.rotate ? secretHash(successor) : '',
-      policy.retry_grace > 0 ? seal(successor, token) : '',
+      policy.retry_grace > 0 ? sealSuccessor(successor, token) : '',
       policy.idle_ttl,
       policy.retry_grace,
     ]);
@@ -144,7 +160,7 @@ export class RefreshFamilies {
     }
     const issued = (next: string) => ({ grant: JSON.parse(grant), token: next, sessionId });
     if (outcome === 'rotated') return issued(formatRefreshToken(successor));
-    if (outcome === 'retried') return issued(formatRefreshToken(unseal(sealed, token)));
+    if (outcome === 'retried') return issued(formatRefreshToken(openSuccessor(sealed, token)));
     if (outcome === 'kept') return issued(presented);
     throw refusal(outcome);
   }
@@ -182,6 +198,13 @@ export class RefreshFamilies {
     const grant = await this.#store.run(END, keysOf(sessionId));
     if (grant !== '') this.#onEnd(JSON.parse(grant));
     return grant !== '';
+  }
+
+  /** A carried session would make it as long as an access token: what such a user is looked up with stays in the family. */
+  async #firstToken({ user, carry }: FamilyGrant): Promise<RefreshToken> {
+    const family = newFamily();
+    const subject = carry === undefined ? await this.#subjects.seal(user, family) : Buffer.alloc(0);
+    return firstRefreshToken(family, subject);
   }
 
   /** The family that this client's token belongs to, and how many generations ago the token was its present one. */

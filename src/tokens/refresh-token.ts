@@ -1,4 +1,5 @@
-import { createCipheriv, createDecipheriv, createHash, hkdfSync, randomBytes } from 'node:crypto';
+import { createHash, hkdfSync, randomBytes } from 'node:crypto';
+import { open, seal } from './sealing.ts';
 
 /** What a refresh token says to its family. To clients it is opaque. */
 export interface RefreshToken {
@@ -6,39 +7,47 @@ export interface RefreshToken {
   readonly family: string;
   /** Counts from 1; each rotation adds one. Tells a token that was good once from one that never was. */
   readonly generation: number;
-  /** 32 random bytes; the store knows their SHA-256 only. */
+  /** 32 random bytes; the store knows no more than one SHA-256 of them and the subject. */
   readonly secret: Buffer;
+  /** Whom the family is for, sealed (`RefreshSubjects`), and the same in all its tokens; empty where it is not told. */
+  readonly subject: Buffer;
 }
 
 const FAMILY_BYTES = 16;
 const GENERATION_BYTES = 4;
 const SECRET_BYTES = 32;
 const SESSION_ID_BYTES = 16;
-const TOKEN_BYTES = FAMILY_BYTES + GENERATION_BYTES + SECRET_BYTES;
+const SECRET_AT = FAMILY_BYTES + GENERATION_BYTES;
+const SUBJECT_AT = SECRET_AT + SECRET_BYTES;
 
 /** The token that a client sent, or undefined for anything that this gateway would not have written exactly so. */
 export function parseRefreshToken(text: string): RefreshToken | undefined {
   const bytes = Buffer.from(text, 'base64url');
-  if (bytes.length !== TOKEN_BYTES || bytes.toString('base64url') !== text) return undefined;
+  if (bytes.length < SUBJECT_AT || bytes.toString('base64url') !== text) return undefined;
   return {
     family: bytes.toString('base64url', 0, FAMILY_BYTES),
     generation: bytes.readUInt32BE(FAMILY_BYTES),
-    secret: bytes.subarray(FAMILY_BYTES + GENERATION_BYTES),
+    secret: bytes.subarray(SECRET_AT, SUBJECT_AT),
+    subject: bytes.subarray(SUBJECT_AT),
   };
 }
 
-export function formatRefreshToken({ family, generation, secret }: RefreshToken): string {
+export function formatRefreshToken({ family, generation, secret, subject }: RefreshToken): string {
   const counter = Buffer.alloc(GENERATION_BYTES);
   counter.writeUInt32BE(generation);
-  return Buffer.concat([Buffer.from(family, 'base64url'), counter, secret]).toString('base64url');
+  return Buffer.concat([Buffer.from(family, 'base64url'), counter, secret, subject]).toString('base64url');
 }
 
-export function firstRefreshToken(): RefreshToken {
-  return { family: randomBytes(FAMILY_BYTES).toString('base64url'), generation: 1, secret: randomBytes(SECRET_BYTES) };
+export function newFamily(): string {
+  return randomBytes(FAMILY_BYTES).toString('base64url');
 }
 
-export function successorOf({ family, generation }: RefreshToken): RefreshToken {
-  return { family, generation: generation + 1, secret: randomBytes(SECRET_BYTES) };
+export function firstRefreshToken(family: string, subject: Buffer): RefreshToken {
+  return { family, generation: 1, secret: randomBytes(SECRET_BYTES), subject };
+}
+
+export function successorOf(token: RefreshToken): RefreshToken {
+  return { ...token, generation: token.generation + 1, secret: randomBytes(SECRET_BYTES) };
 }
 
 /**
@@ -49,31 +58,20 @@ export function sessionIdOf({ family }: RefreshToken): string {
   return createHash('sha256').update(family).digest().toString('base64url', 0, SESSION_ID_BYTES);
 }
 
-export function secretHash({ secret }: RefreshToken): string {
-  return createHash('sha256').update(secret).digest('base64url');
+/** With the subject in it, a token is good only as it was issued. */
+export function secretHash({ secret, subject }: RefreshToken): string {
+  return createHash('sha256').update(secret).update(subject).digest('base64url');
 }
 
-const NONCE_BYTES = 12;
-const TAG_BYTES = 16;
-
-/** The successor's secret, so that only who holds the predecessor can read it: AES-256-GCM, base64url of nonce, tag and text. */
-export function seal(successor: RefreshToken, predecessor: RefreshToken): string {
-  const nonce = randomBytes(NONCE_BYTES);
-  const cipher = createCipheriv('aes-256-gcm', sealingKey(predecessor), nonce).setAAD(boundTo(predecessor));
-  const text = Buffer.concat([cipher.update(successor.secret), cipher.final()]);
-  return Buffer.concat([nonce, cipher.getAuthTag(), text]).toString('base64url');
+/** The successor's secret, so that only who holds the predecessor can read it: base64url. */
+export function sealSuccessor(successor: RefreshToken, predecessor: RefreshToken): string {
+  return seal(successor.secret, sealingKey(predecessor), placeOf(predecessor)).toString('base64url');
 }
 
-/** @throws Error when `sealed` is not what `seal` made for this predecessor. */
-export function unseal(sealed: string, predecessor: RefreshToken): RefreshToken {
-  const bytes = Buffer.from(sealed, 'base64url');
-  const nonce = bytes.subarray(0, NONCE_BYTES);
-  const tag = bytes.subarray(NONCE_BYTES, NONCE_BYTES + TAG_BYTES);
-  const decipher = createDecipheriv('aes-256-gcm', sealingKey(predecessor), nonce, { authTagLength: TAG_BYTES })
-    .setAAD(boundTo(predecessor))
-    .setAuthTag(tag);
-  const secret = Buffer.concat([decipher.update(bytes.subarray(NONCE_BYTES + TAG_BYTES)), decipher.final()]);
-  return { family: predecessor.family, generation: predecessor.generation + 1, secret };
+/** @throws Error when `sealed` is not what `sealSuccessor` made for this predecessor. */
+export function openSuccessor(sealed: string, predecessor: RefreshToken): RefreshToken {
+  const secret = open(Buffer.from(sealed, 'base64url'), sealingKey(predecessor), placeOf(predecessor));
+  return { ...predecessor, generation: predecessor.generation + 1, secret };
 }
 
 /** HKDF (RFC 5869): apart from the SHA-256 of the same secret, which the store knows. */
@@ -81,6 +79,6 @@ function sealingKey({ secret }: RefreshToken): Buffer {
   return Buffer.from(hkdfSync('sha256', secret, '', 'postern refresh token successor', 32));
 }
 
-function boundTo({ family, generation }: RefreshToken): Buffer {
-  return Buffer.from(`${family}:${generation}`);
+function placeOf({ family, generation }: RefreshToken): string {
+  return `${family}:${generation}`;
 }

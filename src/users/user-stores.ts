@@ -31,6 +31,12 @@ export type LoginVerdict =
   | (Exclude<Verdict, { outcome: 'unknown' }> & { readonly store: string })
   | { readonly outcome: 'unknown'; readonly store?: undefined };
 
+/**
+ * A user as the store has it now; undefined when it is gone or disabled, its session is over, or the store is no longer
+ * configured. In a store that cannot be asked, users stay as they were at the login.
+ */
+export type PresentUser = User | 'as at the login' | undefined;
+
 /** How a store stands among the others. */
 export type SearchPolicy = Pick<UserStoreConfig, 'optional' | 'continue_on_reject' | 'shadow'>;
 
@@ -76,16 +82,16 @@ export class UserStores {
     return { outcome: 'unknown' };
   }
 
-  /**
-   * The user as the store has it now; undefined when it is gone or disabled, its session is over, or the store is no
-   * longer configured. A store that cannot be asked gives back the user as it was at the login.
-   *
-   * @param carried the session of the login, where there is one
-   */
-  async lookup(storeName: string, user: User, carried?: Carried): Promise<User | undefined> {
+  /** What the store says of the user now. */
+  async lookup(storeName: string, username: string): Promise<PresentUser> {
     const store = this.#stores.get(storeName);
-    if (store?.lookup) return store.lookup(user.username);
-    return carried && store?.resume ? store.resume(user, carried) : store && user;
+    return store?.lookup ? store.lookup(username) : store && 'as at the login';
+  }
+
+  /** As `lookup`, for a login that has opened a session in the application that knows the user. */
+  async resume(storeName: string, user: User, carried: Carried): Promise<PresentUser> {
+    const store = this.#stores.get(storeName);
+    return store?.resume ? store.resume(user, carried) : this.lookup(storeName, user.username);
   }
 
   /** Ends the session of a login, in the background. */

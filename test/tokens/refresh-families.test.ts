@@ -27,11 +27,21 @@ const INVALID_GRANT = { code: 'invalid_grant', status: 400 };
 const openFamilies = (store: Store, onEnd?: (grant: FamilyGrant) => void) =>
   new RefreshFamilies(store, new RevokedTokens(store), onEnd);
 
-/** `token` with byte `at` changed: 0-15 family, 16-19 generation, 20-51 secret. */
+/** `token` with byte `at` changed: 0-15 family, 16-19 generation, 20-51 secret, then whom it is for. */
 function changed(token: string, at: number): string {
   const bytes = Buffer.from(token, 'base64url');
   bytes.writeUInt8(bytes.readUInt8(at) ^ 1, at);
   return bytes.toString('base64url');
+}
+
+function secretOf(token: string): Buffer {
+  return Buffer.from(token, 'base64url').subarray(20, 52);
+}
+
+/** `token` with whom `other` is for. */
+function withSubjectOf(token: string, other: string): string {
+  const bytesOf = (text: string) => Buffer.from(text, 'base64url');
+  return Buffer.concat([bytesOf(token).subarray(0, 52), bytesOf(other).subarray(52)]).toString('base64url');
 }
 
 function withGeneration(token: string, generation: number): string {
@@ -65,7 +75,7 @@ for (const { name, open } of stores) {
     it('no two tokens are the same, and each has 256 bits that are its own', async () => {
       const tokens = [await start(GRANT, WITH_GRACE), await start(GRANT, WITH_GRACE)];
       tokens.push(await useOnce(tokens[0] ?? ''), await useOnce(tokens[1] ?? ''));
-      const secrets = tokens.map((token) => Buffer.from(token, 'base64url').subarray(20).toString('hex'));
+      const secrets = tokens.map((token) => secretOf(token).toString('hex'));
       assert.equal(new Set(secrets).size, 4);
       assert.ok(secrets.every((secret) => secret.length === 64));
     });
@@ -194,6 +204,33 @@ for (const { name, open } of stores) {
       });
     }
 
+    it('a token and its successors say whom they are for, to every gateway on the store', async () => {
+      const subject = { store: 'staff', username: 'johndoe' };
+      const first = await start(GRANT, WITH_GRACE);
+      const [second, asked] = [await useOnce(first), await useOnce(first)];
+      const other = openFamilies(open());
+      for (const token of [first, second, asked, await useOnce(second)]) {
+        assert.deepEqual(await families.subjectOf(token), subject);
+        assert.deepEqual(await other.subjectOf(token), subject);
+      }
+    });
+
+    it('whom a token is for cannot be read elsewhere, nor put into another token', async () => {
+      const [token, other] = [await start(GRANT, WITH_GRACE), await start(GRANT, WITH_GRACE)];
+      assert.ok(!Buffer.from(token, 'base64url').includes('johndoe'));
+      assert.equal(await openFamilies(open('of another gateway')).subjectOf(token), undefined);
+      assert.equal(await families.subjectOf(withSubjectOf(token, other)), undefined);
+      assert.equal(await families.subjectOf(changed(token, 80)), undefined);
+      assert.equal(await families.subjectOf('a'.repeat(40)), undefined);
+    });
+
+    it('a login that carries a session has it in its family, and a short token', async () => {
+      const token = await start({ ...GRANT, carry: 'sealed' }, WITH_GRACE);
+      assert.equal(await families.subjectOf(token), undefined);
+      assert.equal((await families.peek(token, OURS))?.grant.carry, 'sealed');
+      assert.equal(token.length, 70);
+    });
+
     it("another client is refused, and the owner's token stays good", async () => {
       const first = await start(GRANT, WITHOUT_GRACE);
       await assert.rejects(families.use(first, { clientId: 'other' }, WITHOUT_GRACE), INVALID_GRANT);
@@ -207,6 +244,8 @@ for (const { name, open } of stores) {
       'something else': () => 'a'.repeat(40),
       'a token with an unknown family': (good) => changed(good, 0),
       'a token with a wrong secret': (good) => changed(good, 51),
+      'a token for somebody else': (good) => changed(good, 80),
+      'a token for nobody': (good) => withSubjectOf(good, ''),
       'a token of a generation to come': (good) => withGeneration(good, 3),
       'a token of a generation far away': (good) => withGeneration(good, 0xffff_ffff),
       'the predecessor with a wrong secret': (good) => withGeneration(good, 1),
@@ -214,7 +253,8 @@ for (const { name, open } of stores) {
       'a token with padding': (good) => `${good}==`,
       'a token with a newline': (good) => `${good}\n`,
       'a token in the alphabet of plain base64': (good) => `${good.slice(0, -3)}+/${good.slice(-1)}`,
-      'another spelling of the same bytes': (good) => good.slice(0, -1) + String.fromCharCode(good.charCodeAt(69) + 1),
+      'another spelling of the same bytes': (good) =>
+        good.slice(0, -1) + String.fromCharCode(good.charCodeAt(good.length - 1) + 1),
     };
     for (const [what, make] of Object.entries(garbage)) {
       it(`${what} is refused and does no harm`, async () => {
@@ -262,7 +302,7 @@ describe('what the store holds of a family', () => {
     const { token: second } = await families.use(first, OURS, WITH_GRACE);
     const known = written.join('\n');
     for (const token of [first, second]) {
-      const secret = Buffer.from(token, 'base64url').subarray(20);
+      const secret = secretOf(token);
       for (const encoding of ['base64url', 'base64', 'hex'] as const) {
         assert.ok(!known.includes(secret.toString(encoding)));
       }

@@ -252,14 +252,16 @@ describe('several user stores', () => {
 
   test('a user of a store that cannot look up stays as it was', async () => {
     const only = new UserStores(new Map([['only', always('unknown')]]));
-    assert.equal(await only.lookup('only', john), john);
-    assert.equal(await only.lookup('gone', john), undefined);
+    assert.equal(await only.lookup('only', 'john'), 'as at the login');
+    assert.equal(await only.resume('only', john, {}), 'as at the login');
+    assert.equal(await only.lookup('gone', 'john'), undefined);
+    assert.equal(await only.resume('gone', john, {}), undefined);
   });
 
   test('lookup asks the named store only, and a store that is gone has no users', async () => {
-    assert.equal((await stores.lookup('staff', john))?.sub, 'john');
-    assert.equal(await stores.lookup('customers', john), undefined);
-    assert.equal(await stores.lookup('gone', john), undefined);
+    assert.deepEqual(await stores.lookup('staff', 'john'), john);
+    assert.equal(await stores.lookup('customers', 'john'), undefined);
+    assert.equal(await stores.lookup('gone', 'john'), undefined);
   });
 
   test('all problems of all files are told at once', async () => {
