@@ -237,6 +237,7 @@ function legacyHashes({
     ['bcrypt in the same table, and a wrong password', 'bcrypt', 'NaClcorrect horse', 400],
     ['crypt(3) in the same table', 'crypt', 'correct horse', 200],
     ['a locked password, as passwd(5) has it', 'locked', 'correct horse', 400],
+    ['a locked password, as Solaris and directories have it', 'locked2', 'correct horse', 400],
     ['a password that was never set', 'unset', '*', 400],
     ['a digest without its salt is an outage', 'saltless', 'correct horse', 503],
   ];
@@ -371,6 +372,7 @@ async function fillLegacy(database: RunningDatabase, { exactText, parameter }: D
     // perl -e 'print crypt("correct horse", "Kj")'
     ['des', 'KjkeQJwHRAdEI'],
     ['locked', `!${salted}`, 'NaCl'],
+    ['locked2', '{CRYPT}*LK*'],
     ['unset', '*'],
     ['saltless', salted],
   ];
