@@ -5,7 +5,7 @@ import type { Exchange, Outcome } from './exchange.ts';
 import { requestHeaders, responseHeaders } from './headers.ts';
 import { discardRest, RequestBody } from './request-body.ts';
 import { errors } from './undici.ts';
-import type { UpstreamTarget } from './upstreams.ts';
+import type { Connection, UpstreamTarget } from './upstream-target.ts';
 
 /**
  * Forwards one request and streams the answer into `response`, with back-pressure both ways. Trailers and informational
@@ -60,6 +60,7 @@ class Forwarding implements Dispatcher.DispatchHandler {
   readonly #exchange: Exchange;
   readonly #resolve: (outcome: Outcome) => void;
   readonly #reject: (error: GatewayError) => void;
+  #connection: Connection | undefined;
   #controller: Dispatcher.DispatchController | undefined;
   #body: RequestBody | undefined;
   #stalled: NodeJS.Timeout | undefined;
@@ -102,7 +103,8 @@ class Forwarding implements Dispatcher.DispatchHandler {
       // One name for all requests, or undici would make a new TLS connection for each new Host.
       servername: target.url.hostname,
     };
-    target.pool.dispatch(options, this);
+    this.#connection = target.connection();
+    this.#connection.client.dispatch(options, this);
   }
 
   #openBody(): RequestBody {
@@ -128,7 +130,7 @@ class Forwarding implements Dispatcher.DispatchHandler {
     this.#headWaits = true;
     process.nextTick(this.#sendHead);
     // undici misses the body where their Content-Length tells of one, as RFC 9110 §8.6 allows; there is none to wait for.
-    if (status === 204 || status === 304) this.onResponseEnd();
+    if (status === 204 || status === 304) this.#answer();
   }
 
   onResponseData(controller: Dispatcher.DispatchController, chunk: Buffer): void {
@@ -146,16 +148,23 @@ class Forwarding implements Dispatcher.DispatchHandler {
   }
 
   onResponseEnd(): void {
+    this.#connection?.giveBack();
+    this.#answer();
+  }
+
+  onResponseError(_controller: unknown, error: Error): void {
+    this.#connection?.discard();
+    this.#fail(error);
+  }
+
+  #answer(): void {
+    if (this.#answered) return;
     this.#answered = true;
     // As text, a short body goes in one write with the head, and as Latin-1 its bytes stay what they are.
     this.#response.end(this.#first?.toString('latin1') ?? '', 'latin1');
     this.#headWaits = false;
     // A short answer is on its way by now, and costs no timer.
     if (this.#request.socket.writableLength > 0) this.#awaitClient();
-  }
-
-  onResponseError(_controller: unknown, error: Error): void {
-    this.#fail(error);
   }
 
   /** Once all is read that has come with the head. (flushHeaders would write it as UTF-8.) */
