@@ -31,13 +31,14 @@ const S = [
   'd2846fb1a93e50c71fd8a374c56b0e927b419ce206adf35821e74a8dfc90356b',
 ];
 
+/** The bit that P makes of each bit of the S-boxes' output. */
+const PLACES = S.flatMap((_, box) => [1, 2, 3, 4].map((bit) => 1 << (31 - P.indexOf(4 * box + bit))));
 /** What P makes of each S-box's output: at 64 * box + input. */
 const SP = Int32Array.from({ length: 8 * 64 }, (_, index) => {
   const [box, input] = [index >> 6, index & 63];
   const row = ((input >> 4) & 2) | (input & 1);
   const output = Number.parseInt((S[box] ?? '').charAt(16 * row + ((input >> 1) & 15)), 16);
-  const bits = Array.from({ length: 32 }, (_, bit) => (bit >> 2 === box ? (output >> (3 - (bit & 3))) & 1 : 0));
-  return pack(permute(bits, P));
+  return [0, 1, 2, 3].reduce((bits, bit) => bits | (output & (8 >> bit) ? (PLACES[4 * box + bit] ?? 0) : 0), 0);
 });
 
 /** The round keys of eight bytes, the lowest bit of each unused: 16 times eight groups of six bits. */
