@@ -47,6 +47,14 @@ function bodyLength({ headers }: IncomingMessage): number | undefined {
   return headers['transfer-encoding'] === undefined ? Number(headers['content-length'] ?? 0) : undefined;
 }
 
+/** The body, where all of it has come with the head, as small ones do: it goes on with the head, too, and needs no stream. */
+function arrivedBody(request: IncomingMessage, contentLength: number | undefined): Buffer | undefined {
+  if (request.readableLength === 0 || request.readableLength !== contentLength) return undefined;
+  const body: Buffer = request.read();
+  request.resume();
+  return body;
+}
+
 /** Longer pieces of a body are not copied to be sent with the head. */
 const LONGEST_TEXT_BYTES = 8192;
 
@@ -93,13 +101,14 @@ class Forwarding implements Dispatcher.DispatchHandler {
     }
     this.#response.on('close', this.#onClose);
     const headers = requestHeaders(this.#request, this.#exchange, this.#exchange.upstream.headers, target.url.host);
-    if (contentLength !== 0) this.#body = this.#openBody();
+    const arrived = arrivedBody(this.#request, contentLength);
+    if (contentLength !== 0 && arrived === undefined) this.#body = this.#openBody();
     if (contentLength !== undefined && contentLength > 0) headers.push('Content-Length', String(contentLength));
     const options: Dispatcher.DispatchOptions & { servername: string } = {
       method: this.#request.method ?? 'GET',
       path: this.#exchange.path,
       headers,
-      body: this.#body ?? null,
+      body: arrived ?? this.#body ?? null,
       // One name for all requests, or undici would make a new TLS connection for each new Host.
       servername: target.url.hostname,
     };
