@@ -1,4 +1,5 @@
 import type { Check } from './check.ts';
+import { DES_CRYPT } from './passwords.ts';
 import { warning } from './problem.ts';
 import { isLoopback } from './values.ts';
 
@@ -30,6 +31,15 @@ export const adviseExposure: readonly Check[] = [
       if (auth !== 'none' || !grants.includes('password')) continue;
       const message = 'without authentication, whoever knows the id of this client may try passwords in its name';
       yield warning('public-password-client', locate(['clients', index, 'auth']), message);
+    }
+  },
+
+  function* ({ users = {} }, locate) {
+    for (const [name, store] of Object.entries(users)) {
+      if (!('hash' in store) || store.hash !== DES_CRYPT) continue;
+      const message =
+        'DES reads eight characters of a password: who knows these gets in, as long as `rehash` has not replaced the hash';
+      yield warning('weak-hash', locate(['users', name, 'hash']), message);
     }
   },
 

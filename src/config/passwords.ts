@@ -8,6 +8,9 @@ const DIGEST = DIGESTS.join('|');
 const FORM = new RegExp(`^(${DIGEST})\\("([^"]*)"\\)$`);
 const PLACEHOLDER = new RegExp(`^\\{(?:(${DIGEST}):)?(${VALUES.join('|')})\\}$`);
 
+/** The one scheme of crypt(3) that has to be asked for: it reads no more than eight characters of a password. */
+export const DES_CRYPT = 'des-crypt';
+
 /** A digest that a system computed of a text: what `md5("{salt}{md5:password}")` says. */
 export interface PlainHash {
   readonly digest: Digest;
@@ -23,12 +26,13 @@ export interface Placeholder {
 
 export type Digest = (typeof DIGESTS)[number];
 
-const EXPECTED = `expected a digest of a text, such as md5("{salt}{password}"): one of ${DIGESTS.join(', ')}`;
+const EXPECTED = `expected a digest of a text, such as md5("{salt}{password}"): one of ${DIGESTS.join(', ')}; or ${DES_CRYPT}`;
 
-const plainHash = z
+const askedHash = z
   .string({ error: EXPECTED })
-  .meta({ pattern: FORM.source })
-  .transform((text, context): PlainHash => {
+  .meta({ pattern: `${FORM.source}|^${DES_CRYPT}$` })
+  .transform((text, context): PlainHash | typeof DES_CRYPT => {
+    if (text === DES_CRYPT) return text;
     const [, digest, template = ''] = FORM.exec(text) ?? [];
     const parts = template.split(/(\{[^{}]*\})/).flatMap(parsePart);
     const problem = digest === undefined ? EXPECTED : partsProblem(parts);
@@ -39,8 +43,8 @@ const plainHash = z
 
 /** How the system whose users a store keeps hashed their passwords: keys of every store that keeps hashes. */
 export const passwords = {
-  hash: optional(plainHash).describe(
-    'How digests that do not tell were made, such as `md5("{salt}{password}")`: see [digests](users.md#digests).',
+  hash: optional(askedHash).describe(
+    'How hashes that do not tell were made: `md5("{salt}{password}")` and the like, see [digests](users.md#digests), or `des-crypt`, see [DES](users.md#des).',
   ),
   unicode: z
     .enum(['raw', 'nfc'], { error: 'expected raw or nfc' })

@@ -12,6 +12,8 @@ export const ADMINISTRATOR = { dn: `CN=Administrator,CN=Users,${DOMAIN_DN}`, pas
 export interface RunningDomain {
   /** ldap:// */
   readonly port: number;
+  /** Makes the password of this user one of the year 2000. */
+  agePassword(dn: string): void;
   stop(): Promise<void>;
 }
 
@@ -41,6 +43,7 @@ export async function startSamba(): Promise<RunningDomain> {
   const bridge = await startBridge(socket);
   return {
     port: (bridge.address() as AddressInfo).port,
+    agePassword: (dn) => run(DEBIAN_PYTHON, ['-c', AGE_PASSWORD, join(folder, 'private', 'sam.ldb'), file, dn]),
     stop: async () => {
       bridge.close();
       if (child.pid !== undefined) process.kill(-child.pid, 'SIGKILL');
@@ -49,6 +52,23 @@ export async function startSamba(): Promise<RunningDomain> {
     },
   };
 }
+
+/** It has the modules of Samba. */
+const DEBIAN_PYTHON = '/usr/bin/python3';
+
+/** In the database itself, with a control that samba does not take over LDAP. A time is in 100 ns since 1601. */
+const AGE_PASSWORD = `
+import sys
+from samba.auth import system_session
+from samba.param import LoadParm
+from samba.samdb import SamDB
+
+database, configuration, dn = sys.argv[1:]
+SamDB(database, session_info=system_session(), lp=LoadParm(filename_for_non_global_lp=configuration)).modify_ldif(
+    f"dn: {dn}\\nchangetype: modify\\nreplace: pwdLastSet\\npwdLastSet: 125911584000000000\\n",
+    ["local_oid:1.3.6.1.4.1.7165.4.3.20:0"],
+)
+`;
 
 function configuration(folder: string): string {
   const folders = ['cache directory', 'lock directory', 'ncalrpc dir', 'pid directory', 'winbindd socket directory'];

@@ -23,10 +23,7 @@ export class Missing extends Error {}
 
 /** The path of a program; its Debian package, if one is named, is installed if it is not there. @throws Missing */
 export function findProgram(name: string, debianPackage?: string, folders: () => readonly string[] = () => []): string {
-  const find = () =>
-    [...(process.env.PATH ?? '').split(':'), '/usr/sbin', ...folders()]
-      .map((folder) => join(folder, name))
-      .find((path) => existsSync(path));
+  const find = () => programsNamed(name, folders()).at(0);
   const found = find();
   if (found !== undefined) return found;
   if (debianPackage === undefined) throw new Missing(`${name} is not in PATH`);
@@ -34,6 +31,13 @@ export function findProgram(name: string, debianPackage?: string, folders: () =>
   const path = find();
   if (path === undefined) throw new Missing(`${name} is not in PATH`);
   return path;
+}
+
+/** The paths of all programs of this name. */
+export function programsNamed(name: string, folders: readonly string[] = []): readonly string[] {
+  return [...(process.env.PATH ?? '').split(':'), '/usr/sbin', ...folders]
+    .map((folder) => join(folder, name))
+    .filter((path) => existsSync(path));
 }
 
 function install(debianPackage: string): void {

@@ -25,6 +25,7 @@ const USERS: Readonly<Record<string, Record<string, string | Buffer>>> = {
   new: { pwdLastSet: '0' },
   'by day': { logonHours: Buffer.alloc(21) },
   locked: {},
+  old: {},
 };
 
 const dnOf = (name: string) => `CN=${name},CN=Users,${DOMAIN_DN}`;
@@ -75,6 +76,7 @@ describe('Active Directory, as Samba has it', { skip: provided.skip ?? false }, 
   let store: LdapUserStore;
   before(async () => {
     await asAdministrator(addUsers);
+    domain?.agePassword(dnOf('old'));
     store = open();
     for (let failures = 0; failures < 3; failures += 1) await store.verify('locked', 'wrong');
   });
@@ -99,6 +101,7 @@ describe('Active Directory, as Samba has it', { skip: provided.skip ?? false }, 
     ['new', PASSWORD, { outcome: 'rejected', reason: 'must_change_password' }],
     ['by day', PASSWORD, { outcome: 'rejected', reason: 'restricted' }],
     ['locked', PASSWORD, { outcome: 'rejected', reason: 'locked' }],
+    ['old', PASSWORD, { outcome: 'rejected', reason: 'password_expired' }],
     // Who does not know the password is not told of the account.
     ['disabled', 'wrong', { outcome: 'rejected' }],
   ];

@@ -237,6 +237,7 @@ function legacyHashes({
     ['bcrypt in the same table, and a wrong password', 'bcrypt', 'NaClcorrect horse', 400],
     ['crypt(3) in the same table', 'crypt', 'correct horse', 200],
     ['a locked password, as passwd(5) has it', 'locked', 'correct horse', 400],
+    ['a locked password, as Solaris and directories have it', 'locked2', 'correct horse', 400],
     ['a password that was never set', 'unset', '*', 400],
     ['a digest without its salt is an outage', 'saltless', 'correct horse', 503],
   ];
@@ -247,24 +248,32 @@ function legacyHashes({
     }
   });
 
-  const UPGRADES: readonly [sentence: string, username: string, password: string, from: string, rehash: string][] = [
+  const UPGRADES: readonly [
+    sentence: string,
+    username: string,
+    password: string,
+    from: string,
+    rehash: string,
+    hash?: string,
+  ][] = [
     ['a digest', 'salted', 'correct horse', 'md5', REHASH],
     ['bcrypt', 'bcrypt', 'correct horse', 'bcrypt', `${REHASH} and password_hash = $3`],
     ['a digest of a long password', 'long', LONG, 'md5', `${REHASH} and password_hash <> $2 and login = $1 -- $4`],
+    ['DES', 'des', 'correct horse', 'des-crypt', REHASH, 'des-crypt'],
   ];
-  for (const [sentence, username, password, from, rehash] of UPGRADES) {
+  for (const [sentence, username, password, from, rehash, hash] of UPGRADES) {
     test(`a login replaces ${sentence} by argon2id, and the next is checked against that`, {
       skip,
     }, async (context) => {
-      const gateway = await startGateway(context, { users: users(rehash) });
+      const gateway = await startGateway(context, { users: users(rehash, hash) });
       assert.equal((await login(gateway, { username, password })).status, 200);
       const record = await logged(gateway, 'password hash upgraded');
       assert.deepEqual([record.store, record.username, record.from], ['people', username, from]);
-      const hash = String(await read(username));
-      assert.match(hash, /^\$argon2id\$v=19\$m=19456,t=2,p=1\$/);
+      const made = String(await read(username));
+      assert.match(made, /^\$argon2id\$v=19\$m=19456,t=2,p=1\$/);
       assert.equal((await login(gateway, { username, password })).status, 200);
       assert.equal((await login(gateway, { username, password: password.slice(0, -1) })).status, 400);
-      assert.equal(await read(username), hash);
+      assert.equal(await read(username), made);
       const metrics = await (await fetch(`${gateway.adminUrl}/metrics`)).text();
       assert.ok(metrics.includes(`\npostern_password_hash_upgrades_total{from="${from}",to="argon2id"} 1\n`));
       assert.doesNotMatch(JSON.stringify(gateway.records), /correct horse|argon2id\$/);
@@ -360,7 +369,10 @@ async function fillLegacy(database: RunningDatabase, { exactText, parameter }: D
     ['bcrypt', hashSync('correct horse', 4)],
     // openssl passwd -5 -salt saltstring
     ['crypt', '$5$saltstring$vc6YOOogU4kWVvwga8e9zTFgKcy4tb5LaPxIiPJzqEC'],
+    // perl -e 'print crypt("correct horse", "Kj")'
+    ['des', 'KjkeQJwHRAdEI'],
     ['locked', `!${salted}`, 'NaCl'],
+    ['locked2', '{CRYPT}*LK*'],
     ['unset', '*'],
     ['saltless', salted],
   ];

@@ -6,6 +6,14 @@ export function encodeCrypt(bytes: Buffer, groups: readonly (readonly number[])[
   return groups.map((group) => encodeGroup(group.map((index) => bytes.readUInt8(index)))).join('');
 }
 
+/** All bytes in their own order, a group of three (or what is left) in four characters; the last is the most significant. */
+export function encodeInOrder(bytes: Buffer): string {
+  const groups = Array.from({ length: Math.ceil(bytes.length / 3) }, (_, index) =>
+    [3 * index + 2, 3 * index + 1, 3 * index].filter((place) => place < bytes.length),
+  );
+  return encodeCrypt(bytes, groups);
+}
+
 /** One to three bytes in two to four characters. */
 function encodeGroup(bytes: readonly number[]): string {
   const value = bytes.reduce((bits, byte) => (bits << 8) | byte, 0);

@@ -1,12 +1,13 @@
 import { bcrypt } from './bcrypt.ts';
 import { md5Crypt } from './md5-crypt.ts';
 import type { PasswordHashScheme } from './scheme.ts';
+import { scryptCrypt } from './scrypt-crypt.ts';
 import { sha256Crypt, sha512Crypt } from './sha-crypt.ts';
 
 const PREFIX = /^\{CRYPT\}/i;
-const inner: readonly PasswordHashScheme[] = [sha512Crypt, sha256Crypt, bcrypt, md5Crypt];
+const inner: readonly PasswordHashScheme[] = [sha512Crypt, sha256Crypt, bcrypt, scryptCrypt, md5Crypt];
 
-/** What crypt(3) made, in a directory (RFC 2307). DES, crypt's first scheme, reads eight characters and is refused. */
+/** What crypt(3) made, in a directory (RFC 2307). Its first scheme, DES, is asked for by name. */
 export const ldapCrypt: PasswordHashScheme = {
   name: '{CRYPT}',
 

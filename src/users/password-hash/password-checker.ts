@@ -1,5 +1,6 @@
-import type { PasswordConfig } from '../../config/passwords.ts';
+import { DES_CRYPT, type PasswordConfig, type PlainHash } from '../../config/passwords.ts';
 import { unavailable } from '../../errors.ts';
+import { desCrypt } from './des-crypt.ts';
 import type { HashVerifier } from './hash-pool.ts';
 import { isPlainDigest, verifyPlainDigest } from './plain-digest.ts';
 import { hashProblem, isFastHash, schemeName } from './schemes.ts';
@@ -29,6 +30,7 @@ export class PasswordChecker {
 
   /** Why no password can be checked against this, in words that do not repeat it; undefined when one can. */
   problem({ password_hash, password_salt }: StoredPassword): string | undefined {
+    if (this.#isDes(password_hash)) return undefined;
     const hash = this.#plainHash(password_hash);
     if (!hash) return hashProblem(password_hash);
     if (!hash.parts.some((part) => typeof part === 'object' && part.value === 'salt')) return undefined;
@@ -44,6 +46,7 @@ export class PasswordChecker {
     if (problem !== undefined) throw unavailable(new Error(problem));
     const { username, password_hash, password_salt: salt = '' } = stored;
     const typed = this.inForm(password);
+    if (this.#isDes(password_hash)) return desCrypt.verify(typed, password_hash);
     const hash = this.#plainHash(password_hash);
     return hash
       ? verifyPlainDigest(hash, { password: typed, salt, username }, password_hash)
@@ -57,16 +60,21 @@ export class PasswordChecker {
 
   /** Whether whoever has the hash soon has the password. */
   isWeak(password_hash: string): boolean {
-    return this.#plainHash(password_hash) !== undefined || isFastHash(password_hash);
+    return this.#isDes(password_hash) || this.#plainHash(password_hash) !== undefined || isFastHash(password_hash);
   }
 
   /** What logs and metrics call the scheme of a hash: that of a `hash` is the name of its digest. */
   schemeName(password_hash: string): string | undefined {
+    if (this.#isDes(password_hash)) return desCrypt.name;
     return this.#plainHash(password_hash)?.digest ?? schemeName(password_hash);
   }
 
-  #plainHash(password_hash: string): PasswordConfig['hash'] {
+  #isDes(password_hash: string): boolean {
+    return this.#config.hash === DES_CRYPT && desCrypt.recognises(password_hash);
+  }
+
+  #plainHash(password_hash: string): PlainHash | undefined {
     const { hash } = this.#config;
-    return hash && isPlainDigest(hash, password_hash) ? hash : undefined;
+    return typeof hash === 'object' && isPlainDigest(hash, password_hash) ? hash : undefined;
   }
 }

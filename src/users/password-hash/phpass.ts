@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { CRYPT_ALPHABET, encodeCrypt } from './crypt-base64.ts';
+import { CRYPT_ALPHABET, encodeInOrder } from './crypt-base64.ts';
 import { recomputedScheme } from './scheme.ts';
 
 /** Each step doubles the time: 18 is about half a second, and two for a long password. WordPress has 13, Drupal 15. */
@@ -33,7 +33,7 @@ function parsed(algorithm: 'md5' | 'sha512', costCharacter = '', salt = '', expe
     expected: Buffer.from(expected),
     excess: cost > MAX_COST ? `2^${cost} rounds` : undefined,
     compute: (password: Buffer) =>
-      Buffer.from(encode(digest(algorithm, password, Buffer.from(salt), 2 ** cost)).slice(0, expected.length)),
+      Buffer.from(encodeInOrder(digest(algorithm, password, Buffer.from(salt), 2 ** cost)).slice(0, expected.length)),
   };
 }
 
@@ -43,14 +43,6 @@ function digest(algorithm: string, password: Buffer, salt: Buffer, rounds: numbe
     result = createHash(algorithm).update(result).update(password).digest();
   }
   return result;
-}
-
-/** The bytes in their own order, three to four characters; of each three the last one is the most significant. */
-function encode(bytes: Buffer): string {
-  const groups = Array.from({ length: Math.ceil(bytes.length / 3) }, (_, index) =>
-    [3 * index + 2, 3 * index + 1, 3 * index].filter((place) => place < bytes.length),
-  );
-  return encodeCrypt(bytes, groups);
 }
 
 function md5Hex(bytes: Buffer): string {

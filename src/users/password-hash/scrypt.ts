@@ -1,6 +1,6 @@
 import { scryptSync } from 'node:crypto';
 import { type KeyForm, matchForm } from './key-form.ts';
-import { recomputedScheme } from './scheme.ts';
+import { type ParsedHash, recomputedScheme } from './scheme.ts';
 
 /** 128 * N * r is the memory of a check, and p times that its work: at this bound it is about five seconds. */
 const MAX_WORK_BYTES = 1024 ** 3;
@@ -33,16 +33,27 @@ export const scrypt = recomputedScheme('scrypt', /^(\$scrypt\$|scrypt[:$])/, (st
   const match = matchForm(FORMS, stored);
   if (!match) return undefined;
   const { groups, salt, expected } = match;
+  if (expected.length !== (groups.ln ? PASSLIB_KEY_BYTES : KEY_BYTES)) return undefined;
   const N = groups.ln ? 2 ** Number(groups.ln) : Number(groups.n);
-  const [r, p] = [Number(groups.r), Number(groups.p)];
-  const whole = expected.length === (groups.ln ? PASSLIB_KEY_BYTES : KEY_BYTES);
-  if (!isSound(N, r, p) || !whole) return undefined;
-  return {
-    expected,
-    excess: 128 * N * r * p > MAX_WORK_BYTES ? `N=${N}, r=${r}, p=${p}` : undefined,
-    compute: (password) => scryptSync(password, salt, expected.length, { N, r, p, maxmem: 2 * MAX_WORK_BYTES }),
-  };
+  const derivation = scryptDerivation({ N, r: Number(groups.r), p: Number(groups.p), salt, keyBytes: expected.length });
+  return derivation && { expected, ...derivation };
 });
+
+/** How any scrypt computes its key; undefined for parameters that do not make one. */
+export function scryptDerivation(parameters: {
+  readonly N: number;
+  readonly r: number;
+  readonly p: number;
+  readonly salt: Buffer;
+  readonly keyBytes: number;
+}): Omit<ParsedHash, 'expected'> | undefined {
+  const { N, r, p, salt, keyBytes } = parameters;
+  if (!isSound(N, r, p)) return undefined;
+  return {
+    excess: 128 * N * r * p > MAX_WORK_BYTES ? `N=${N}, r=${r}, p=${p}` : undefined,
+    compute: (password) => scryptSync(password, salt, keyBytes, { N, r, p, maxmem: 2 * MAX_WORK_BYTES }),
+  };
+}
 
 /** RFC 7914 §2: N is a power of two, greater than one and less than 2^(128 * r / 8). */
 function isSound(N: number, r: number, p: number): boolean {

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { encodeCrypt } from './crypt-base64.ts';
 import { roundParts } from './md5-crypt.ts';
-import { type PasswordHashScheme, recomputedScheme } from './scheme.ts';
+import { type ParsedHash, type PasswordHashScheme, recomputedScheme } from './scheme.ts';
 
 const DEFAULT_ROUNDS = 5000;
 /** A smaller number in a hash means this one. */
@@ -21,30 +21,52 @@ const SHA256_ORDER = [
   [31, 30],
 ] as const;
 
+const CHARACTERS = { sha256: 43, sha512: 86 } as const;
+type Algorithm = keyof typeof CHARACTERS;
+
 /** Ulrich Drepper's SHA-crypt, of crypt(3): https://www.akkadia.org/drepper/SHA-crypt.txt */
-export const sha512Crypt = shaCrypt('sha512', /^\$6\$/, SHA512_ORDER);
-export const sha256Crypt = shaCrypt('sha256', /^\$5\$/, SHA256_ORDER);
+export const sha512Crypt = shaCrypt('sha512', /^\$6\$/);
+export const sha256Crypt = shaCrypt('sha256', /^\$5\$/);
 
 const FORM = /^\$[56]\$(?:rounds=(\d{1,9})\$)?([^$:]{0,16})\$([./0-9A-Za-z]+)$/;
-type Algorithm = 'sha256' | 'sha512';
 
-function shaCrypt(algorithm: Algorithm, prefix: RegExp, order: readonly (readonly number[])[]): PasswordHashScheme {
-  const characters = algorithm === 'sha512' ? 86 : 43;
+function shaCrypt(algorithm: Algorithm, prefix: RegExp): PasswordHashScheme {
   return recomputedScheme(
     `${algorithm}-crypt`,
     prefix,
     (stored) => {
-      const [, rounds = DEFAULT_ROUNDS, salt = '', expected] = FORM.exec(stored) ?? [];
-      if (expected?.length !== characters) return undefined;
-      const count = Math.max(MIN_ROUNDS, Number(rounds));
-      return {
-        expected: Buffer.from(expected),
-        excess: count > MAX_ROUNDS ? `rounds=${count}` : undefined,
-        compute: (password) => Buffer.from(encodeCrypt(digest(algorithm, password, Buffer.from(salt), count), order)),
-      };
+      const [, rounds = DEFAULT_ROUNDS, salt = '', expected = ''] = FORM.exec(stored) ?? [];
+      return shaHash(algorithm, { rounds: Math.max(MIN_ROUNDS, Number(rounds)), salt, expected });
     },
     MAX_PASSWORD_BYTES,
   );
+}
+
+/** A salt of 20 bytes, and nothing between it and the rest. */
+const MYSQL_FORM = /^\$A\$([0-9A-F]{3})\$([^$]{20})([./0-9A-Za-z]+)$/;
+
+/** The same with a longer salt, in thousands of rounds: MySQL's own accounts (`caching_sha2_password`). */
+export const mysqlSha2 = recomputedScheme(
+  'mysql-sha2',
+  /^\$A\$/,
+  (stored) => {
+    const [, thousands = '', salt = '', expected = ''] = MYSQL_FORM.exec(stored) ?? [];
+    return shaHash('sha256', { rounds: 1000 * Number.parseInt(thousands, 16), salt, expected });
+  },
+  MAX_PASSWORD_BYTES,
+);
+
+function shaHash(
+  algorithm: Algorithm,
+  { rounds, salt, expected }: { readonly rounds: number; readonly salt: string; readonly expected: string },
+): ParsedHash | undefined {
+  if (expected.length !== CHARACTERS[algorithm] || rounds === 0) return undefined;
+  const order = algorithm === 'sha512' ? SHA512_ORDER : SHA256_ORDER;
+  return {
+    expected: Buffer.from(expected),
+    excess: rounds > MAX_ROUNDS ? `rounds=${rounds}` : undefined,
+    compute: (password) => Buffer.from(encodeCrypt(digest(algorithm, password, Buffer.from(salt), rounds), order)),
+  };
 }
 
 /** The steps of the specification; numbers in comments are its own. */

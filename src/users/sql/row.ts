@@ -28,8 +28,8 @@ function readPassword(username: string, hash: unknown, salt: unknown): StoredPas
   return { username, password_hash, password_salt: isAbsent ? undefined : readText(salt, 'password_salt') };
 }
 
-/** Where a hash should be, these mark a password that is locked (passwd(5)) or was never set (Django). */
-const NO_PASSWORD = /^(\*|!.*)?$/;
+/** Where a hash should be, these mark a password that is locked, elsewhere (passwd(5), shadow(4)) or was never set (Django). */
+const NO_PASSWORD = /^(\{CRYPT\})?(\*|\*LK\*.*|NP|x|!.*)?$/i;
 
 /** Some databases keep hashes in binary columns, with NULs at the end if those have a fixed length. */
 function readHash(value: unknown): string | undefined {

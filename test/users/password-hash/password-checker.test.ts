@@ -5,6 +5,7 @@ import { type PasswordConfig, passwords } from '../../../src/config/passwords.ts
 import { GatewayError } from '../../../src/errors.ts';
 import { HashPool } from '../../../src/users/password-hash/hash-pool.ts';
 import { PasswordChecker } from '../../../src/users/password-hash/password-checker.ts';
+import { DES_VECTORS } from './vectors.ts';
 
 const pool = new HashPool({ concurrent_checks: 1, queue: 4 });
 after(() => pool.close());
@@ -58,6 +59,61 @@ describe('a digest of a text, as the configuration says', () => {
   });
 });
 
+describe('DES of crypt(3), as the configuration says', () => {
+  for (const [password, hash] of DES_VECTORS) {
+    test(`${hash} is of ${password}`, async () => {
+      const checker = open('des-crypt');
+      for (const password_hash of [hash, `{CRYPT}${hash}`, `{crypt}${hash}`]) {
+        const stored = { username: 'johndoe', password_hash };
+        assert.equal(checker.problem(stored), undefined);
+        assert.equal(await checker.verify(password, stored), true);
+        for (const wrong of [`x${password}`, password.toUpperCase(), `${password.slice(0, 4)}x`]) {
+          assert.equal(await checker.verify(wrong, stored), false, wrong);
+        }
+      }
+    });
+  }
+
+  const EIGHT_CHARACTERS: readonly [sentence: string, password: string, right: boolean][] = [
+    ['eight characters', 'eightchr', true],
+    ['seven of them', 'eightch', false],
+    ['others behind them', 'eightchr and more', true],
+    ['another eighth', 'eightchs and more', false],
+  ];
+  for (const [sentence, password, right] of EIGHT_CHARACTERS) {
+    test(`${sentence}: ${right ? 'right' : 'wrong'}`, async () => {
+      const stored = { username: 'johndoe', password_hash: 'ab4dOxiiWAuPc' };
+      assert.equal(await open('des-crypt').verify(password, stored), right);
+    });
+  }
+
+  test('seven bits of each byte are read', async () => {
+    const stored = { username: 'johndoe', password_hash: 'abPH0rcyZbsAA' };
+    assert.equal(await open('des-crypt').verify('pC$ssw', stored), true);
+  });
+
+  test('is weak, and has a name', () => {
+    assert.equal(open('des-crypt').isWeak('ab4dOxiiWAuPc'), true);
+    assert.equal(open('des-crypt').schemeName('{CRYPT}ab4dOxiiWAuPc'), 'des-crypt');
+  });
+
+  for (const hash of [undefined, 'md5("{password}")']) {
+    for (const password_hash of ['ab4dOxiiWAuPc', '{CRYPT}ab4dOxiiWAuPc']) {
+      test(`${password_hash} has to be asked for, and ${hash} does not`, async () => {
+        const stored = { username: 'johndoe', password_hash };
+        assert.match(open(hash).problem(stored) ?? '', /`hash: des-crypt`/);
+        await assert.rejects(open(hash).verify('eightchr', stored), isUnavailable);
+      });
+    }
+  }
+
+  test('what is no DES hash is a problem', () => {
+    for (const password_hash of ['ab4dOxiiWAuP', 'ab4dOxiiWAuPcc', 'ab4dOxiiWAuP!', 'ab4dOxiiWAuPc\n', '']) {
+      assert.notEqual(open('des-crypt').problem({ username: 'johndoe', password_hash }), undefined);
+    }
+  });
+});
+
 const UNUSABLE: readonly [
   sentence: string,
   stored: { password_hash: string; password_salt?: string },
@@ -82,13 +138,15 @@ for (const [sentence, stored, problem] of UNUSABLE) {
   });
 }
 
-test('a hash that says its own scheme is checked by it, whatever `hash` says, and needs no salt', async () => {
-  const stored = { username: 'johndoe', password_hash: hashSync(PASSWORD, { memoryCost: 64, timeCost: 1 }) };
-  const checker = open('md5("{salt}{password}")');
-  assert.equal(await checker.verify(PASSWORD, stored), true);
-  assert.equal(await checker.verify('wrong', stored), false);
-  assert.equal(checker.schemeName(stored.password_hash), 'argon2id');
-});
+for (const hash of ['md5("{salt}{password}")', 'des-crypt']) {
+  test(`a hash that says its own scheme is checked by it, whatever ${hash} says, and needs no salt`, async () => {
+    const stored = { username: 'johndoe', password_hash: hashSync(PASSWORD, { memoryCost: 64, timeCost: 1 }) };
+    const checker = open(hash);
+    assert.equal(await checker.verify(PASSWORD, stored), true);
+    assert.equal(await checker.verify('wrong', stored), false);
+    assert.equal(checker.schemeName(stored.password_hash), 'argon2id');
+  });
+}
 
 describe('the Unicode form of a password', () => {
   const [composed, decomposed] = ['pässwörd'.normalize('NFC'), 'pässwörd'.normalize('NFD')];

@@ -79,7 +79,7 @@ function identityV3({ digest = 1, iterations = 10, salt = 16, key = 32 }): strin
 const UNUSABLE: readonly [sentence: string, hash: string, problem: RegExp][] = [
   ['a password in plain text', 'secret-text', /expected a password hash/],
   ['nothing', '', /expected a password hash/],
-  ['a hash of traditional crypt(3)', 'rqXexS6ZhobKA', /expected a password hash/],
+  ['a DES hash of crypt(3)', 'rqXexS6ZhobKA', /`hash: des-crypt`/],
   ['a bare MD5', '037228277b185558e27fdefcc75bdb24', /expected a password hash/],
   ['a hash of a thousand characters and more', `$1$saltsalt$${'x'.repeat(1100)}`, /more than 1024/],
   ['bcrypt of the faulty implementation', `$2x$05$${BCRYPT_REST}`, /expected a password hash/],
@@ -98,13 +98,24 @@ const UNUSABLE: readonly [sentence: string, hash: string, problem: RegExp][] = [
   ['{SHA} with a salt', '{SHA}PH5/jFvTDze2ApONI7zKTAGEdmGVyZDq', /malformed/],
   ['{SSHA} without a salt', '{SSHA}yhl/F9N3x6QeP7n5vJ7Pcd/5fc4=', /malformed/],
   ['{SSHA} in the alphabet of URLs', '{SSHA}PH5_jFvTDze2ApONI7zKTAGEdmGVyZDq', /malformed/],
-  ['{CRYPT} of DES', '{CRYPT}rqXexS6ZhobKA', /none of/],
+  ['{CRYPT} of DES', '{CRYPT}rqXexS6ZhobKA', /`hash: des-crypt`/],
+  ['{CRYPT} of yescrypt', '{CRYPT}$y$j9T$abcdefgh$0123456789012345678901234567890123456789012', /none of/],
   ['{CRYPT} of bcrypt of cost 17', `{CRYPT}$2y$17$${BCRYPT_REST}`, /seconds/],
   ['WordPress’s bcrypt of cost 17', `$wp$2y$17$${BCRYPT_REST}`, /seconds/],
   ['SHA-crypt of too many rounds', `$6$rounds=1000001$salt$${'A'.repeat(86)}`, /seconds/],
   ['SHA-crypt of the most rounds', `$5$rounds=999999999$salt$${'A'.repeat(43)}`, /seconds/],
   ['SHA-crypt of even more', `$5$rounds=9999999999$salt$${'A'.repeat(43)}`, /malformed/],
   ['SHA-512-crypt with the sum of SHA-256', `$6$salt$${'A'.repeat(43)}`, /malformed/],
+  ['scrypt of crypt(3) with 2 GiB', `$7$J6..../....salt$${'A'.repeat(43)}`, /seconds/],
+  ['scrypt of crypt(3) with 1 GiB twice', `$7$I6....0....salt$${'A'.repeat(43)}`, /seconds/],
+  ['scrypt of crypt(3) with the most of all', `$7$zzzzzzzzzzzsalt$${'A'.repeat(43)}`, /seconds/],
+  ['scrypt of crypt(3) of N=1', `$7$.6..../....salt$${'A'.repeat(43)}`, /malformed/],
+  ['scrypt of crypt(3) of r=0', `$7$C...../....salt$${'A'.repeat(43)}`, /malformed/],
+  ['scrypt of crypt(3) of p=0', `$7$C6.........salt$${'A'.repeat(43)}`, /malformed/],
+  ['scrypt of crypt(3), truncated', `$7$C6..../....salt$${'A'.repeat(42)}`, /malformed/],
+  ['MySQL’s SHA-2 of too many rounds', `$A$3E9$${'s'.repeat(20)}${'A'.repeat(43)}`, /seconds/],
+  ['MySQL’s SHA-2 of no rounds', `$A$000$${'s'.repeat(20)}${'A'.repeat(43)}`, /malformed/],
+  ['MySQL’s SHA-2 with a short salt', `$A$005$${'s'.repeat(19)}${'A'.repeat(43)}`, /malformed/],
   ['phpass of 2^19 rounds', `$P$H12345678${'A'.repeat(22)}`, /seconds/],
   ['phpass of a cost that is no character of crypt', `$P$!12345678${'A'.repeat(22)}`, /malformed/],
   ['Drupal of 2^30 rounds', `$S$S12345678${'A'.repeat(43)}`, /seconds/],
@@ -143,6 +154,8 @@ test('the greatest costs that are allowed have no problem', () => {
   assert.equal(hashProblem(`$2y$16$${BCRYPT_REST}`), undefined);
   assert.equal(hashProblem(`$argon2id$v=19$m=1048576,t=4,p=4$${SALT_AND_SUM}`), undefined);
   assert.equal(hashProblem(`$6$rounds=1000000$salt$${'A'.repeat(86)}`), undefined);
+  assert.equal(hashProblem(`$A$3E8$${'s'.repeat(20)}${'A'.repeat(43)}`), undefined);
+  assert.equal(hashProblem(`$7$I6..../....salt$${'A'.repeat(43)}`), undefined);
   assert.equal(hashProblem(`$P$G12345678${'A'.repeat(22)}`), undefined);
   assert.equal(hashProblem(`pbkdf2_sha256$10000000$salt$${'A'.repeat(43)}=`), undefined);
   assert.equal(hashProblem(`scrypt:1048576:8:1$salt$${'a'.repeat(128)}`), undefined);
@@ -161,6 +174,9 @@ const NAMES: readonly [hash: string, name: string | undefined][] = [
   ['{SSHA512}…', '{SSHA512}'],
   ['*7036BCFD09F7FC4175FD6E6C8848ADAEEE8AC7FE', 'mysql'],
   ['1c1c83f07b36f208', 'mysql-old'],
+  ['$A$005$…', 'mysql-sha2'],
+  ['$7$C6..../....…', 'scrypt-crypt'],
+  ['rqXexS6ZhobKA', undefined],
   ['secret-text', undefined],
 ];
 

@@ -435,4 +435,86 @@ export const VECTORS: readonly [origin: string, password: string, hash: string][
     LONG,
     'scrypt$16$seasalt$8$5$poWLmjbgjvgCo/9Vhi94Jox1WO1YfMZZq5PyvM/StJT20svpVVubw7nLvhWpeRi/Q/LIccpad08AHEnr0CsdBQ==',
   ],
+  ['libxcrypt 4.4.33, by Perl: scrypt', ASCII, '$7$0/..../....$6Aa06UaeAKgYy4j/JuoYAtWxXTIGJDnoEkcoA6cIK/0'],
+  ['libxcrypt 4.4.33, by Perl: scrypt of UTF-8', UTF8, '$7$0/..../....$wQwXxDOzH24REMmVxMge9JGff9aViNpzGCQOUwV2Gq9'],
+  [
+    'libxcrypt 4.4.33, by Perl: scrypt of 140 bytes',
+    LONG,
+    '$7$0/..../....$WJNQxeIq5dE1svcxygk3Vs8qBf7jYB/m9N3hsK9j964',
+  ],
+  [
+    'libxcrypt 4.4.33, by Perl: scrypt',
+    ASCII,
+    '$7$4/.....0....salt.and/Salt0$PnaG7CxgZ7.uaJsDCaEvLNL6vP804nHabt2ryL7rpTA',
+  ],
+  [
+    'libxcrypt 4.4.33, by Perl: scrypt of UTF-8',
+    UTF8,
+    '$7$4/.....0....salt.and/Salt0$xZYAUdXwa3pChnL1Ti5vP/LgxatTliNGQ2eLhpCBGFC',
+  ],
+  [
+    'libxcrypt 4.4.33, by Perl: scrypt of 140 bytes',
+    LONG,
+    '$7$4/.....0....salt.and/Salt0$02pT.zcAbf4rKZxnx9MjNamN9ZpwUDDl5oO9rcU3BO2',
+  ],
+  ['libxcrypt 4.4.33, by Perl: scrypt', ASCII, '$7$66..../....aB3./zZ9$AnaeU4r136UfFxWeWb83dVm86O77doyMqYL6VjsiSd9'],
+  [
+    'libxcrypt 4.4.33, by Perl: scrypt of UTF-8',
+    UTF8,
+    '$7$66..../....aB3./zZ9$xztIe6WStcTQNoB67l.nD9x9Hq7i/H9uHBE8UMsHD43',
+  ],
+  [
+    'libxcrypt 4.4.33, by Perl: scrypt of 140 bytes',
+    LONG,
+    '$7$66..../....aB3./zZ9$mt4Fn/uNEqRUs/.ATe3whclGdShLMJvVkBwAerZP03A',
+  ],
+  [
+    'libxcrypt 4.4.33, by Perl: scrypt in a directory',
+    UTF8,
+    '{CRYPT}$7$66..../....aB3./zZ9$xztIe6WStcTQNoB67l.nD9x9Hq7i/H9uHBE8UMsHD43',
+  ],
+  [
+    'MySQL 9.7.4: caching_sha2_password in 10,000 rounds of UTF-8',
+    UTF8,
+    '$A$00A$\u0014\tT\u0005\u00034x\u0011k\u0006A)?o\u001c_#Q`Ngy6WxfWYJehB.M78oK1dZf.XxNItHstMiLNC3pcxg92',
+  ],
+  [
+    'MySQL 9.7.4: caching_sha2_password in 5,000 rounds',
+    ASCII,
+    '$A$005$9Q8\r\u0006,\rv\u0001a9\f2g:bS\u001dgEiT6Phm2Dr4AMLQyrtLkPJ1mCCBEasr.U8dFUQ7H8Ck1',
+  ],
+  [
+    'MySQL 9.7.4: caching_sha2_password in 5,000 rounds of 140 bytes',
+    LONG,
+    '$A$005$"Drx\u0018S&Bsa<;\\t9LDj)sZNwaYK2M8t3KBVx6HHsmct.yzf7SpFokjUMAEM0f.k3',
+  ],
+];
+
+/**
+ * DES of crypt(3), by crypt() of Perl 5.36.0 (libxcrypt 4.4.33); that of PHP 8.2.36, whose DES is its own, agrees. They take
+ * all passwords for the same that begin with the same eight characters.
+ */
+export const DES_VECTORS: readonly [password: string, hash: string][] = [
+  [ASCII, 'ab6Z40.TMpWy.'],
+  [UTF8, 'abqaxowk.1CXE'],
+  [LONG, 'abIwpV1opXTEo'],
+  ['a', 'abxxB7HlIeckU'],
+  ['eightchr', 'ab4dOxiiWAuPc'],
+  ['pässw', 'abPH0rcyZbsAA'],
+  [ASCII, '..kf8WLe167I6'],
+  [UTF8, '..N.wS7g2qRXI'],
+  [ASCII, 'zzGp0O43c33Nw'],
+  [UTF8, 'zzrbG8G88WJW.'],
+  [ASCII, './lF9vXkyr95.'],
+  [UTF8, './1M4S5czEdHo'],
+  [LONG, './grMFQxICSk2'],
+  ['a', './xT2u5QYaHcU'],
+  ['eightchr', './.elIwX1.xTc'],
+  ['pässw', './NQPuUWxNY7w'],
+  [ASCII, '/.V3BMAtcYGrk'],
+  [UTF8, '/.JZGx0CJi0qg'],
+  [ASCII, '9AuTUzG/SbjcQ'],
+  [UTF8, '9AyLqeynA1zNA'],
+  [ASCII, 'ZykMnJUFvxE6.'],
+  [UTF8, 'ZyCQuTESBw3DQ'],
 ];
