@@ -1,7 +1,7 @@
 import { networkOf } from './client-address.ts';
 
-/** Of the event loop, a request takes some tenths of a millisecond, and so does a large piece of a body. */
-const STEPS_PER_TICK = 8;
+/** A request that is refused, or a large piece of a body, takes one to three tenths of a millisecond. */
+const STEPS_PER_TICK = 4;
 
 /** Takes a step of somebody whose address is known, as `Turns.run` does. */
 export type InTurn = (step: () => void) => void;

@@ -1,4 +1,5 @@
 import { getPriority, setPriority } from 'node:os';
+import { setTimeout as delay } from 'node:timers/promises';
 import { BEHAVIOURS, type Behaviour, type BehaviourName, Siege } from './siege.ts';
 
 /** Who besieges, how, and from where. */
@@ -17,4 +18,6 @@ export interface SiegeReport {
 setPriority(getPriority() + 10);
 const { url, name, ...numbers } = JSON.parse(process.argv[2] ?? '') as SiegeOrder;
 const siege = new Siege(url, { ...BEHAVIOURS[name], ...numbers });
+while (siege.begun < numbers.connections) await delay(20);
 process.on('message', () => process.send?.({ open: siege.open, statuses: siege.statuses } satisfies SiegeReport));
+process.send?.('begun');

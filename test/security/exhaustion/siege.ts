@@ -25,6 +25,7 @@ const TURN_MS = 10;
 export class Siege {
   readonly #sockets = new Set<Socket>();
   readonly #statuses = new Map<number, number>();
+  #begun = 0;
   readonly #port: number;
   readonly #behaviour: Behaviour;
   #stopped = false;
@@ -49,6 +50,11 @@ export class Siege {
     return this.#sockets.size;
   }
 
+  /** How many connections have begun to do what they are there for. */
+  get begun(): number {
+    return this.#begun;
+  }
+
   /** How often each status was answered. */
   get statuses(): Readonly<Record<number, number>> {
     return Object.fromEntries(this.#statuses);
@@ -63,6 +69,7 @@ export class Siege {
     const { opening, drip, everyMs, repeats, isDeaf, addresses = ['127.0.0.1'] } = this.#behaviour;
     const localAddress = addresses[index % addresses.length];
     const socket = connect({ host: '127.0.0.1', port: this.#port, ...(localAddress && { localAddress }) }, () => {
+      this.#begun += 1;
       socket.write(opening);
       if (drip) dripping = setInterval(() => socket.writableNeedDrain || socket.write(drip), everyMs);
     });
