@@ -73,13 +73,13 @@ function answered({ state, req, res }: AppContext, durationMs: number): Answered
   const { caller, route } = state;
   const status = res.headersSent ? res.statusCode : CLIENT_CLOSED_REQUEST;
   const { requestId, address, client, subject } = caller;
-  const path = triedPath(state);
+  const path = triedPath(state.match, state.target);
   const known = { requestId, address, method: req.method, route, path, status, durationMs, client, subject };
   return Object.assign(known, ending(state));
 }
 
 /** The path of a request, where its route is in report mode. */
-export function triedPath({ match, target }: Partial<Pick<AppState, 'match' | 'target'>>): string | undefined {
+export function triedPath(match: Match | undefined, target: Target | undefined): string | undefined {
   return match?.route.mode === 'report' ? target?.path : undefined;
 }
 

@@ -90,7 +90,7 @@ class Upgrade {
       ...this.#caller(),
       method: this.#request.method ?? '',
       route: this.#match?.route.path,
-      path: triedPath({ ...(this.#match && { match: this.#match }), ...this.#head }),
+      path: triedPath(this.#match, this.#head?.target),
       status,
       durationMs: performance.now() - this.#startedAt,
       ...ending({ error, wouldRefuse: this.#wouldRefuse, outcome }),

@@ -16,6 +16,7 @@ import {
 } from 'yaml';
 import type { GatewayFile, Locate, Path } from './check.ts';
 import { isIgnored, unknownCodes } from './ignore.ts';
+import { positionOf } from './position.ts';
 import { ConfigError, isWarning, type Problem, warning } from './problem.ts';
 import type { Position } from './schema.ts';
 import { printable } from './section.ts';
@@ -187,9 +188,7 @@ export class Source {
   }
 
   #at(offset: number): Position {
-    const { line, col } = this.#lines.linePos(offset);
-    // An empty file has no first line to the counter.
-    return { file: this.file, line: Math.max(line, 1), column: Math.max(col, 1) };
+    return positionOf(this.file, this.#lines, offset);
   }
 }
 

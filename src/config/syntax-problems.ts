@@ -7,8 +7,10 @@ export interface SyntaxProblem {
   readonly message: string;
 }
 
+type Parsed = Pick<Document.Parsed, 'errors' | 'warnings' | 'contents'>;
+
 /** In the order of the text, without what the parser stumbles over only because of a mistake before it. */
-export function syntaxProblems({ errors, warnings, contents }: Document.Parsed, text: string): SyntaxProblem[] {
+export function syntaxProblems({ errors, warnings, contents }: Parsed, text: string): SyntaxProblem[] {
   const all = [...errors, ...warnings].sort((a, b) => a.pos[0] - b.pos[0]);
   const exhausted = all.find(({ code }) => code === 'RESOURCE_EXHAUSTION');
   if (exhausted) return [{ offset: exhausted.pos[0], message: 'this nests too deeply' }];

@@ -12,10 +12,12 @@ import {
   type Scalar,
   visit,
 } from 'yaml';
+import { positionOf } from '../config/position.ts';
 import { ConfigError, type Problem } from '../config/problem.ts';
 import { readConfiguredFile } from '../config/read-text.ts';
 import type { Position } from '../config/schema.ts';
 import { printable } from '../config/section.ts';
+import { syntaxProblems } from '../config/syntax-problems.ts';
 
 /** The largest public descriptions have 10 MB. */
 const MAX_FILE_BYTES = 16 * 1024 ** 2;
@@ -29,7 +31,8 @@ const MAX_HOPS = 10;
  */
 export function readDescription(file: string): Value {
   const lines = new LineCounter();
-  const document = parseDocument(readConfiguredFile(file, MAX_FILE_BYTES), {
+  const text = readConfiguredFile(file, MAX_FILE_BYTES);
+  const document = parseDocument(text, {
     lineCounter: lines,
     prettyErrors: false,
     schema: 'core',
@@ -37,16 +40,14 @@ export function readDescription(file: string): Value {
     uniqueKeys: false,
   });
   const root = new Value(document.contents ?? undefined, new Tree(file, document, lines), 0);
-  refuseBroken(document, root);
+  refuseBroken(document, text, root);
   refuseOtherVersions(root);
   return root;
 }
 
-function refuseBroken({ errors }: Document.Parsed, root: Value): void {
-  const exhausted = errors.find(({ code }) => code === 'RESOURCE_EXHAUSTION');
-  if (exhausted) throw new ConfigError([root.problem('this nests too deeply', exhausted.pos[0])]);
-  const problems = errors.map(({ message, pos }) => root.problem(`not valid YAML: ${message}`, pos[0]));
-  if (problems.length > 0) throw new ConfigError(problems);
+function refuseBroken({ errors, contents }: Document.Parsed, text: string, root: Value): void {
+  const found = syntaxProblems({ errors, contents, warnings: [] }, text);
+  if (found.length > 0) throw new ConfigError(found.map(({ offset, message }) => root.problem(message, offset)));
 }
 
 function refuseOtherVersions(root: Value): void {
@@ -73,8 +74,7 @@ class Tree {
   }
 
   position(offset: number): Position {
-    const { line, col } = this.#lines.linePos(offset);
-    return { file: this.#file, line: Math.max(line, 1), column: Math.max(col, 1) };
+    return positionOf(this.#file, this.#lines, offset);
   }
 
   /** What an alias stands for: the last anchor of its name before it. */

@@ -6,7 +6,7 @@ import type { Exchange, Outcome } from './exchange.ts';
 import { requestHeaders, responseHeaders } from './headers.ts';
 import { discardRest, RequestBody } from './request-body.ts';
 import { errors } from './undici.ts';
-import type { UpstreamTarget } from './upstreams.ts';
+import type { Connection, UpstreamTarget } from './upstream-target.ts';
 
 /**
  * Forwards one request and streams the answer into `response`, with back-pressure both ways. Trailers and informational
@@ -50,6 +50,14 @@ function bodyLength({ headers }: IncomingMessage): number | undefined {
   return headers['transfer-encoding'] === undefined ? Number(headers['content-length'] ?? 0) : undefined;
 }
 
+/** The body, where all of it has come with the head, as small ones do: it goes on with the head, too, and needs no stream. */
+function arrivedBody(request: IncomingMessage, contentLength: number | undefined): Buffer | undefined {
+  if (request.readableLength === 0 || request.readableLength !== contentLength) return undefined;
+  const body: Buffer = request.read();
+  request.resume();
+  return body;
+}
+
 /** Longer pieces of a body are not copied to be sent with the head. */
 const LONGEST_TEXT_BYTES = 8192;
 
@@ -64,6 +72,7 @@ class Forwarding implements Dispatcher.DispatchHandler {
   readonly #turns: Turns;
   readonly #resolve: (outcome: Outcome) => void;
   readonly #reject: (error: GatewayError) => void;
+  #connection: Connection | undefined;
   #controller: Dispatcher.DispatchController | undefined;
   #body: RequestBody | undefined;
   #stalled: NodeJS.Timeout | undefined;
@@ -98,17 +107,19 @@ class Forwarding implements Dispatcher.DispatchHandler {
     }
     this.#response.on('close', this.#onClose);
     const headers = requestHeaders(this.#request, this.#exchange, this.#exchange.upstream.headers, target.url.host);
-    if (contentLength !== 0) this.#body = this.#openBody();
+    const arrived = arrivedBody(this.#request, contentLength);
+    if (contentLength !== 0 && arrived === undefined) this.#body = this.#openBody();
     if (contentLength !== undefined && contentLength > 0) headers.push('Content-Length', String(contentLength));
     const options: Dispatcher.DispatchOptions & { servername: string } = {
       method: this.#request.method ?? 'GET',
       path: this.#exchange.path,
       headers,
-      body: this.#body ?? null,
+      body: arrived ?? this.#body ?? null,
       // One name for all requests, or undici would make a new TLS connection for each new Host.
       servername: target.url.hostname,
     };
-    target.pool.dispatch(options, this);
+    this.#connection = target.connection();
+    this.#connection.client.dispatch(options, this);
   }
 
   #openBody(): RequestBody {
@@ -135,7 +146,7 @@ class Forwarding implements Dispatcher.DispatchHandler {
     this.#headWaits = true;
     process.nextTick(this.#sendHead);
     // undici misses the body where their Content-Length tells of one, as RFC 9110 §8.6 allows; there is none to wait for.
-    if (status === 204 || status === 304) this.onResponseEnd();
+    if (status === 204 || status === 304) this.#answer();
   }
 
   onResponseData(controller: Dispatcher.DispatchController, chunk: Buffer): void {
@@ -153,16 +164,23 @@ class Forwarding implements Dispatcher.DispatchHandler {
   }
 
   onResponseEnd(): void {
+    this.#connection?.giveBack();
+    this.#answer();
+  }
+
+  onResponseError(_controller: unknown, error: Error): void {
+    this.#connection?.discard();
+    this.#fail(error);
+  }
+
+  #answer(): void {
+    if (this.#answered) return;
     this.#answered = true;
     // As text, a short body goes in one write with the head, and as Latin-1 its bytes stay what they are.
     this.#response.end(this.#first?.toString('latin1') ?? '', 'latin1');
     this.#headWaits = false;
     // A short answer is on its way by now, and costs no timer.
     if (this.#request.socket.writableLength > 0) this.#awaitClient();
-  }
-
-  onResponseError(_controller: unknown, error: Error): void {
-    this.#fail(error);
   }
 
   /** Once all is read that has come with the head. (flushHeaders would write it as UTF-8.) */

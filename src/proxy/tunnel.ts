@@ -8,7 +8,7 @@ import type httpProxy from 'http-proxy';
 import { GatewayError } from '../errors.ts';
 import type { Exchange, Outcome } from './exchange.ts';
 import { requestHeaders, responseHeaders } from './headers.ts';
-import type { UpstreamTarget } from './upstreams.ts';
+import type { UpstreamTarget } from './upstream-target.ts';
 
 /** http-proxy is loaded with the first upgrade. */
 const require = createRequire(import.meta.url);

@@ -6,6 +6,6 @@ import { createRequire } from 'node:module';
  */
 const require = createRequire(import.meta.url);
 
-export const Pool: typeof import('undici').Pool = require('undici/lib/dispatcher/pool.js');
+export const Client: typeof import('undici').Client = require('undici/lib/dispatcher/client.js');
 export const buildConnector: typeof import('undici').buildConnector = require('undici/lib/core/connect.js');
 export const errors: typeof import('undici').errors = require('undici/lib/core/errors.js');

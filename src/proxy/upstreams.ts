@@ -4,10 +4,8 @@ import type { Config, UpstreamConfig } from '../config/schema.ts';
 import { unavailable } from '../errors.ts';
 import { reach } from '../reach.ts';
 import { type HeaderPolicy, headerPolicy } from './headers.ts';
-import { buildConnector, Pool } from './undici.ts';
-
-/** Connections to one target, and so requests that it has at once; more are told to come again. */
-const MOST_CONNECTIONS = 4096;
+import { buildConnector } from './undici.ts';
+import { MOST_REQUESTS, UpstreamTarget } from './upstream-target.ts';
 
 /** All upstreams of a configuration. */
 export class Upstreams {
@@ -51,7 +49,8 @@ export class Upstream {
     this.name = name;
     this.config = config;
     this.headers = headerPolicy(config, neverPassed);
-    this.targets = config.targets.map((url) => new UpstreamTarget(new URL(url), config));
+    const options = connectionOptions(config);
+    this.targets = config.targets.map((url) => new UpstreamTarget(new URL(url), options));
   }
 
   /**
@@ -65,42 +64,23 @@ export class Upstream {
       this.#turn = (this.#turn + 1) % this.targets.length;
       if (target.take()) return target;
     }
-    throw unavailable(new Error(`all targets of upstream ${this.name} have ${MOST_CONNECTIONS} requests at once`));
+    throw unavailable(new Error(`all targets of upstream ${this.name} have ${MOST_REQUESTS} requests at once`));
   }
 
   /** Closes the connections at once; requests in flight fail. */
   async close(): Promise<void> {
-    await Promise.all(this.targets.map(({ pool }) => pool.destroy()));
+    await Promise.all(this.targets.map((target) => target.close()));
   }
 }
 
-/** One server of an upstream, and the connections to it. */
-export class UpstreamTarget {
-  readonly url: URL;
-  readonly pool: undici.Pool;
-  #inFlight = 0;
-
-  constructor(url: URL, config: UpstreamConfig) {
-    this.url = url;
-    this.pool = new Pool(url.origin, {
-      connect: connector(config.connect_timeout),
-      connections: MOST_CONNECTIONS,
-      // Zero is undici's word for no limit.
-      headersTimeout: config.response_timeout ?? 0,
-      bodyTimeout: config.idle_timeout,
-      pipelining: 1,
-    });
-  }
-
-  take(): boolean {
-    if (this.#inFlight >= MOST_CONNECTIONS) return false;
-    this.#inFlight += 1;
-    return true;
-  }
-
-  release(): void {
-    this.#inFlight -= 1;
-  }
+function connectionOptions(config: UpstreamConfig): undici.Client.Options {
+  return {
+    connect: connector(config.connect_timeout),
+    // Zero is undici's word for no limit.
+    headersTimeout: config.response_timeout ?? 0,
+    bodyTimeout: config.idle_timeout,
+    pipelining: 1,
+  };
 }
 
 /** Whether each target takes a connection, and shows a certificate for its name. */

@@ -204,7 +204,7 @@ describe('a description is refused', () => {
     ['for being of a version to come', 'openapi: 4.0.0\n', ['1:10']],
     ['for being none', 'routes: []\n', ['1:1']],
     ['for being empty', '', ['1:1']],
-    ['for broken YAML', 'openapi: 3.1.0\npaths: [\n', ['3:1']],
+    ['for broken YAML, at the bracket that is not closed', 'openapi: 3.1.0\npaths: [\n', ['2:8']],
     ['for nesting without end', `openapi: 3.1.0\nx: ${'['.repeat(5000)}`, []],
     ['for what is no mapping', 'openapi: 3.1.0\npaths: []\n', ['2:8']],
     ['for a path without a slash', 'openapi: 3.1.0\npaths:\n  a: {}\n', ['3:3']],

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { Agent, request as httpRequest, type IncomingMessage } from 'node:http';
+import { Agent, request as httpRequest, type IncomingMessage, type ServerResponse } from 'node:http';
 import { connect, type Socket } from 'node:net';
 import { text } from 'node:stream/consumers';
 import { describe, test } from 'node:test';
@@ -500,17 +500,48 @@ describe('a client that leaves takes its upstream request along, within a second
   });
 });
 
-test('connections to the upstream are used again', async (t) => {
-  const sockets = new Set<Socket>();
-  const target = await httpUpstream(t, (request, response) => {
-    sockets.add(request.socket);
-    request.resume().on('end', () => response.end('ok'));
+/** An upstream whose answers tell which of its connections they came on, counted from 1. */
+async function countingUpstream(t: Parameters<typeof gateway>[0], answer = (response: ServerResponse) => response) {
+  const sockets: Socket[] = [];
+  return httpUpstream(t, (request, response) => {
+    if (!sockets.includes(request.socket)) sockets.push(request.socket);
+    const connection = sockets.indexOf(request.socket) + 1;
+    request.resume().on('end', () => answer(response).end(`${connection}`));
   });
-  const { url } = await gateway(t, { targets: [target] });
-  for (const body of ['a', 'b', 'c', 'd']) {
-    assert.equal(await (await fetch(url, { method: 'POST', body })).text(), 'ok');
-  }
-  assert.equal(sockets.size, 1);
+}
+
+describe('a connection to the upstream', () => {
+  test('is used again', async (t) => {
+    const { url } = await gateway(t, { targets: [await countingUpstream(t)] });
+    for (const body of ['a', 'b', 'c', 'd'])
+      assert.equal(await (await fetch(url, { method: 'POST', body })).text(), '1');
+  });
+
+  test('is used again before others that have waited for longer', async (t) => {
+    const { url } = await gateway(t, { targets: [await countingUpstream(t)] });
+    const many = await Promise.all([1, 2, 3].map(async () => (await fetch(url)).text()));
+    assert.deepEqual(many.sort(), ['1', '2', '3']);
+    const last = await (await fetch(url)).text();
+    for (let times = 0; times < 3; times += 1) assert.equal(await (await fetch(url)).text(), last);
+  });
+
+  test('is another one after the upstream has closed it', async (t) => {
+    const target = await countingUpstream(t, (response) => response.setHeader('Connection', 'close'));
+    const { url } = await gateway(t, { targets: [target] });
+    for (const connection of ['1', '2', '3']) assert.equal(await (await fetch(url)).text(), connection);
+  });
+
+  test('is another one after a request that failed', async (t) => {
+    const bodies = ['1', 'broken', '2'];
+    const target = await countingUpstream(t, (response) => {
+      if (bodies.shift() === 'broken') response.destroy();
+      return response;
+    });
+    const { url } = await gateway(t, { targets: [target] });
+    assert.equal(await (await fetch(url)).text(), '1');
+    assert.equal((await fetch(url)).status, 502);
+    assert.equal(await (await fetch(url)).text(), '2');
+  });
 });
 
 test('targets take turns', async (t) => {
