@@ -18,9 +18,8 @@ import { startBesieged } from './exhaustion/besieged.ts';
 import { BEHAVIOURS, type BehaviourName, Siege } from './exhaustion/siege.ts';
 import { startTirelessUpstream } from './exhaustion/upstream.ts';
 
-const MOST_CONNECTIONS = { max_connections: 260, max_connections_per_address: 220 };
+const MOST_CONNECTIONS = { max_connections: 260, max_connections_per_address: 120 };
 const LIMITS = { ...MOST_CONNECTIONS, header_timeout: '1s', request_timeout: '1s' };
-const [ANOTHER, ...OTHERS] = ['127.0.0.2', '127.0.0.3', '127.0.0.4'] as const;
 /** Four threads that check hashes, and a heap that is not tidied up at once, take up to 250 MB (Node 24). What could pile up is gigabytes. */
 const MOST_MEMORY_BYTES = 400 * 1024 ** 2;
 
@@ -108,30 +107,15 @@ test('who goes on sending what was refused is not read any more', async (context
   assert.ok(taken < 32 * 1024 ** 2, `${taken} bytes were taken`);
 });
 
-describe('connections over a limit are closed unheard, and counted; one that ends makes room', () => {
-  const rows: [limit: keyof typeof MOST_CONNECTIONS, addresses: readonly string[]][] = [
-    ['max_connections', [ANOTHER, ...OTHERS]],
-    ['max_connections_per_address', [ANOTHER]],
-  ];
-  for (const [limit, addresses] of rows) {
-    test(limit, { timeout: 20_000 }, async () => {
-      const most = MOST_CONNECTIONS[limit];
-      const siege = new Siege(gateway.url, { ...BEHAVIOURS['idle connections'], connections: 2 * most, addresses });
-      while (siege.open > most || seenBy(siege).length === 0) await delay(20);
-      const { 200: answered = 0, ...others } = siege.statuses;
-      assert.deepEqual(others, {});
-      assert.ok(answered <= most);
-      assert.ok((await gateway.metric(`postern_connections_dropped_total{limit="${limit}"}`)) >= most - 10);
-      siege.stop();
-    });
-  }
-});
-
 describe('who asks once is answered before those who ask without a pause from another address', () => {
-  const rows: readonly BehaviourName[] = ['unknown paths', 'bad tokens'];
-  for (const name of rows) {
-    test(name, { timeout: 20_000 }, async () => {
-      const siege = new Siege(gateway.url, { ...BEHAVIOURS[name], connections: 200, addresses: [ANOTHER] });
+  const rows: [name: BehaviourName, address: string][] = [
+    ['unknown paths', '127.0.0.2'],
+    ['bad tokens', '127.0.0.3'],
+  ];
+  for (const [name, address] of rows) {
+    test(name, { timeout: 20_000 }, async (context) => {
+      const siege = new Siege(gateway.url, { ...BEHAVIOURS[name], connections: 100, addresses: [address] });
+      context.after(() => siege.stop());
       while (answersTo(siege) < 1000) await delay(20);
       const before: number[] = [];
       while (before.length < 21) {
@@ -139,10 +123,29 @@ describe('who asks once is answered before those who ask without a pause from an
         assert.equal((await fetch(`${gateway.url}/open`)).status, 200);
         before.push(answersTo(siege) - asked);
       }
-      siege.stop();
-      // Each of the 200 would be before it, once when it is read and once when its upstream has answered.
+      // Each of the 100 would be before it, once when it is read and once when its upstream has answered.
       const median = before.sort((a, b) => a - b)[10] ?? Number.NaN;
-      assert.ok(median < 100, `${before} answers were given before it`);
+      assert.ok(median < 80, `${before} answers were given before it`);
+    });
+  }
+});
+
+describe('connections over a limit are closed unheard, and counted; one that ends makes room', () => {
+  // None of them has come before: the gateway may not have seen yet that those of another row are gone.
+  const rows: [limit: keyof typeof MOST_CONNECTIONS, addresses: readonly string[]][] = [
+    ['max_connections_per_address', ['127.0.0.4']],
+    ['max_connections', ['127.0.0.5', '127.0.0.6', '127.0.0.7', '127.0.0.8', '127.0.0.9']],
+  ];
+  for (const [limit, addresses] of rows) {
+    test(limit, { timeout: 20_000 }, async (context) => {
+      const most = MOST_CONNECTIONS[limit];
+      const siege = new Siege(gateway.url, { ...BEHAVIOURS['idle connections'], connections: 2 * most, addresses });
+      context.after(() => siege.stop());
+      while (siege.open > most || seenBy(siege).length === 0) await delay(20);
+      const { 200: answered = 0, ...others } = siege.statuses;
+      assert.deepEqual(others, {});
+      assert.ok(answered <= most);
+      assert.ok((await gateway.metric(`postern_connections_dropped_total{limit="${limit}"}`)) >= most - 10);
     });
   }
 });
