@@ -19,7 +19,7 @@ export const PASSWORD_HASH =
   '$argon2id$v=19$m=19456,t=2,p=1$KwbM20Q9NocgvYj6ayJgsA$RlO48529fRYSxTtCO6AWMa066Lu+CFZkpRWMxH/AtYk';
 
 const BASE: Sections = {
-  listen: { address: '127.0.0.1:0', shutdown_grace: '1s' },
+  listen: { address: '127.0.0.1:0', shutdown_grace: '1s', max_connections_per_address: 10_000 },
   admin: { address: '127.0.0.1:0' },
   clients: [
     {

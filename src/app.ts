@@ -17,7 +17,7 @@ export function createApp(runtime: Runtime): Koa<AppState> {
   const app = new Koa<AppState>();
   app.silent = true; // The access log tells what went wrong.
   app.use(logAccess(runtime)); //        an id for the request; one log line when it is over
-  app.use(answerErrors); //            whatever is thrown below, as JSON
+  app.use(answerErrors(runtime)); //     whatever is thrown below, as JSON
   app.use(readHead); //                its host, and one canonical path             or 400, 417
   app.use(readCertificate(runtime)); //  that the client has shown: tls/               or 400
   app.use(answerEndpoint(runtime)); //   /token and the like: oauth/                  … or

@@ -46,7 +46,10 @@ export interface ErrorDetails {
   cause?: unknown;
 }
 
-/** A refusal or failure that is told to the caller as `{error, error_description}` with its status. */
+/**
+ * A refusal or failure that is told to the caller as `{error, error_description}` with its status. It has no stack: nobody
+ * reads it, it is much of what a refusal costs, and as long as it is kept it holds on to the request.
+ */
 export class GatewayError extends Error {
   readonly code: ErrorCode;
   readonly status: number;
@@ -55,7 +58,10 @@ export class GatewayError extends Error {
 
   constructor(code: ErrorCode, details: ErrorDetails = {}) {
     const [status, description] = CATALOGUE[code];
+    const { stackTraceLimit } = Error;
+    Error.stackTraceLimit = 0;
     super(details.description ?? description, { cause: details.cause });
+    Error.stackTraceLimit = stackTraceLimit;
     this.name = 'GatewayError';
     this.code = code;
     this.status = details.status ?? status;

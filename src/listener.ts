@@ -1,11 +1,4 @@
-import {
-  createServer,
-  type IncomingMessage,
-  type RequestListener,
-  type Server,
-  type ServerResponse,
-  STATUS_CODES,
-} from 'node:http';
+import { createServer, type IncomingMessage, type RequestListener, type Server, type ServerResponse } from 'node:http';
 import { Server as TlsServer } from 'node:https';
 import { type AddressInfo, Server as NetServer, type Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
@@ -13,7 +6,11 @@ import type { SecureContextOptions } from 'node:tls';
 import { isDeepStrictEqual } from 'node:util';
 import { bind } from './bind.ts';
 import type { ListenConfig } from './config/schema.ts';
-import { type ErrorCode, GatewayError, toldBody } from './errors.ts';
+import { type ErrorCode, GatewayError } from './errors.ts';
+import { lastAnswer, refuse } from './last-answer.ts';
+import { type ConnectionLimit, type ConnectionLimits, OpenConnections } from './limits/open-connections.ts';
+import type { Sender } from './limits/sender.ts';
+import type { Turns } from './limits/turns.ts';
 import { requestId } from './observe/request-id.ts';
 import { MOST_HEADERS } from './routing/request-head.ts';
 import { createTlsServer, type TlsOptions } from './tls/server.ts';
@@ -21,10 +18,8 @@ import { createTlsServer, type TlsOptions } from './tls/server.ts';
 export type UpgradeListener = (request: IncomingMessage, socket: Duplex, head: Buffer) => void;
 
 /** The limits of `listen`. */
-export type ListenLimits = Pick<
-  ListenConfig,
-  'max_connections' | 'max_header_size' | 'header_timeout' | 'request_timeout' | 'keep_alive_timeout'
->;
+export type ListenLimits = ConnectionLimits &
+  Pick<ListenConfig, 'max_header_size' | 'header_timeout' | 'request_timeout' | 'keep_alive_timeout'>;
 
 /** A request that ended before anybody else saw it. */
 export interface Refusal {
@@ -42,19 +37,26 @@ export interface ListenerParts {
   readonly onRequest: RequestListener;
   readonly onUpgrade: UpgradeListener;
   readonly onRefused: (refusal: Refusal) => void;
-  /** A connection was closed unheard, because there were `max_connections` already. */
-  readonly onDropped: () => void;
+  /** A connection was closed unheard, for it was one too many. */
+  readonly onDropped: (limit: ConnectionLimit) => void;
+  readonly turns: Turns;
+  /** Who takes the turn of a request. */
+  readonly senderOf: (request: IncomingMessage) => Sender;
 }
 
 /** What has been asked on a connection. */
 interface Connection {
   /** To the one request of it that somebody is answering. */
-  current: ServerResponse | undefined;
+  current?: ServerResponse | undefined;
   /** To the last request, whose body may still be coming after this was sent. */
-  latest: ServerResponse | undefined;
+  latest?: ServerResponse | undefined;
   unanswered: number;
   /** Whether nothing is read from it, because too much waits already. */
   held: boolean;
+  /** Gives up its place among those that wait to be read. */
+  leave?: () => void;
+  /** The tick in which it was its turn to be read. */
+  readIn?: number | undefined;
 }
 
 /** How long idle connections stay open once draining begins, for a request that is already on its way. */
@@ -75,17 +77,22 @@ export class Listener {
   readonly #server: Server;
   readonly #onRequest: RequestListener;
   readonly #onRefused: ListenerParts['onRefused'];
+  readonly #turns: Turns;
+  readonly #senderOf: ListenerParts['senderOf'];
+  readonly #open: OpenConnections;
   readonly #connections = new Map<Duplex, Connection>();
   /** Requests that somebody is answering. */
   #answering = 0;
-  #mostConnections = 0;
-  #openConnections = 0;
   #context: SecureContextOptions | undefined;
   #draining = false;
 
-  constructor(config: ListenLimits, { tls, onRequest, onUpgrade, onRefused, onDropped }: ListenerParts) {
-    this.#onRequest = onRequest;
-    this.#onRefused = onRefused;
+  constructor(config: ListenLimits, parts: ListenerParts) {
+    const { tls, onUpgrade, onDropped } = parts;
+    this.#onRequest = parts.onRequest;
+    this.#onRefused = parts.onRefused;
+    this.#turns = parts.turns;
+    this.#senderOf = parts.senderOf;
+    this.#open = new OpenConnections(config);
     this.#context = tls?.context;
     const limits = {
       ...limitsOf(config),
@@ -98,7 +105,13 @@ export class Listener {
     this.#server = tls ? createTlsServer(limits, tls) : createServer(limits);
     // Node drops those behind it unseen, be it a second Host. One more than may be there is enough to refuse the request.
     this.#server.maxHeadersCount = MOST_HEADERS + 1;
-    this.#server.on('connection', (socket: Socket) => this.#admit(socket, onDropped));
+    // Not by Node's `maxConnections`: workers hand a connection that is over theirs to each other, again and again.
+    this.#server.on('connection', (socket: Socket) => {
+      const exceeded = this.#open.add(socket);
+      if (exceeded === undefined) return;
+      socket.destroy();
+      onDropped(exceeded);
+    });
     this.use(config, tls);
     const take: RequestListener = (request, response) => this.#take(request, response);
     this.#server.on('request', take).on('checkExpectation', take);
@@ -122,7 +135,7 @@ export class Listener {
 
   /** For the connections from now on; those that are open go on. */
   use(config: ListenLimits, tls: TlsOptions | undefined): void {
-    this.#mostConnections = config.max_connections;
+    this.#open.use(config);
     // Node reads them from the server, for each connection or each time that it looks for slow ones.
     Object.assign(this.#server, limitsOf(config), tls && { requestCert: tls.requestCert });
     // A new context forgets the TLS sessions that clients could have resumed.
@@ -153,17 +166,6 @@ export class Listener {
     this.#server.closeAllConnections();
   }
 
-  /** Not by Node's `maxConnections`: workers hand a connection that is over theirs to each other, again and again. */
-  #admit(socket: Socket, onDropped: () => void): void {
-    this.#openConnections += 1;
-    socket.once('close', () => {
-      this.#openConnections -= 1;
-    });
-    if (this.#openConnections <= this.#mostConnections) return;
-    socket.destroy();
-    onDropped();
-  }
-
   /**
    * One request of a connection at a time: those that were sent ahead wait until the one before them is answered, and are
    * never begun when its answer closes the connection.
@@ -186,9 +188,12 @@ export class Listener {
   }
 
   #meet(socket: Socket): Connection {
-    const connection: Connection = { current: undefined, latest: undefined, unanswered: 0, held: false };
+    const connection: Connection = { unanswered: 0, held: false };
     this.#connections.set(socket, connection);
-    socket.once('close', () => this.#connections.delete(socket));
+    socket.once('close', () => {
+      connection.leave?.();
+      this.#connections.delete(socket);
+    });
     return connection;
   }
 
@@ -206,13 +211,45 @@ export class Listener {
     response.once('close', () => {
       // The next one's turn may have come before.
       if (connection.current === response) connection.current = undefined;
+      if (connection.latest === response && request.complete) connection.latest = undefined;
       this.#answering -= 1;
       connection.unanswered -= 1;
-      if (!connection.held || connection.unanswered > MOST_PIPELINED) return;
+      this.#readOn(request, connection);
+    });
+    const hasItsTurn = connection.readIn === this.#turns.tick;
+    connection.readIn = undefined;
+    if (hasItsTurn || this.#turns.take()) this.#onRequest(request, response);
+    else this.#wait(request, response);
+  }
+
+  #wait(request: IncomingMessage, response: ServerResponse): void {
+    const leave = this.#turns.wait(this.#senderOf(request).address, () => this.#onRequest(request, response));
+    // Its connection has closed, or it was answered that it took too long.
+    response.once('close', leave);
+  }
+
+  #readOn(request: IncomingMessage, connection: Connection): void {
+    if (connection.held && connection.unanswered <= MOST_PIPELINED) {
       connection.held = false;
       request.socket.resume();
+    }
+    if (connection.unanswered === 0 && this.#turns.areTaken) this.#readInTurn(request, connection);
+  }
+
+  /**
+   * The next request of a connection would have to wait: it does so in the kernel, and costs nothing. Requests that have been read
+   * are objects that the garbage collector moves about, and with a thousand of them that takes longer than the turns.
+   */
+  #readInTurn(request: IncomingMessage, connection: Connection): void {
+    const { socket } = request;
+    const { address, isTrustedProxy } = this.#senderOf(request);
+    // What a proxy sends next may be somebody else's.
+    if (isTrustedProxy || !request.complete || socket.destroyed) return;
+    socket.pause();
+    connection.leave = this.#turns.wait(address, () => {
+      connection.readIn = this.#turns.tick;
+      socket.resume();
     });
-    this.#onRequest(request, response);
   }
 
   /** Node's parser has given up on a connection: tells why, where that cannot be taken for the answer to another request. */
@@ -227,15 +264,8 @@ export class Listener {
 
   /** In place of the answer that the request would have got, whose steps find the error in `request.errored`. */
   #refuseThrough(response: ServerResponse, error: GatewayError): void {
-    const id = requestId(response.req.headers['x-request-id']);
-    const body = JSON.stringify(toldBody(error, id));
-    response.writeHead(error.status, {
-      'Content-Type': JSON_TYPE,
-      'Content-Length': Buffer.byteLength(body),
-      'X-Request-Id': id,
-      ...error.headers,
-      Connection: 'close',
-    });
+    const { headers, body } = lastAnswer(error, requestId(response.req.headers['x-request-id']));
+    response.writeHead(error.status, headers);
     // Ends the connection, and tells whoever is still waiting for the rest of the request.
     response.end(body, () => response.req.destroy(error));
   }
@@ -267,27 +297,4 @@ function limitsOf(config: ListenLimits) {
 function refusalOf(socket: Socket, request: IncomingMessage | undefined): Omit<Refusal, 'error'> {
   const id = requestId(request?.headers['x-request-id']);
   return { requestId: id, address: socket.remoteAddress ?? '', method: request?.method };
-}
-
-const JSON_TYPE = 'application/json; charset=utf-8';
-
-/** Answers on a bare socket, and closes it: what comes behind a refused request is never read as another one. */
-export function refuse(socket: Duplex, error: GatewayError, id: string): void {
-  if (!socket.writable) {
-    socket.destroy();
-    return;
-  }
-  const body = JSON.stringify(toldBody(error, id));
-  const headers = {
-    'Content-Type': JSON_TYPE,
-    'Content-Length': Buffer.byteLength(body),
-    'X-Request-Id': id,
-    ...error.headers,
-    Connection: 'close',
-  };
-  const lines = Object.entries(headers).map(([name, value]) => `${name}: ${value}\r\n`);
-  socket.on('error', () => socket.destroy());
-  socket.end(`HTTP/1.1 ${error.status} ${STATUS_CODES[error.status] ?? ''}\r\n${lines.join('')}\r\n${body}`, () =>
-    socket.destroy(),
-  );
 }

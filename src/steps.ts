@@ -98,24 +98,29 @@ export function ending({ error, wouldRefuse, outcome }: Pick<AppState, 'error' |
   return { error: error?.code, wouldRefuse: wouldRefuse?.code, outcome: outcome?.outcome, cause };
 }
 
-export const answerErrors: Step = async (ctx, next) => {
-  try {
-    await next();
-  } catch (thrown) {
-    // Nobody waits for it any more: the listener has answered.
-    if (ctx.headerSent) return;
-    const error = toGatewayError(thrown);
-    ctx.state.error = error;
-    ctx.respond = true;
-    ctx.status = error.status;
-    ctx.set('X-Request-Id', ctx.state.caller.requestId);
-    ctx.set(error.headers);
-    // Where a malformed request ends may be a matter of opinion: nothing behind it is read as another one.
-    if (error.status === 400 && !ctx.state.isEndpoint) ctx.set('Connection', 'close');
-    ctx.body = errorBody(error, ctx.state);
-    if (!ctx.req.complete) discardRest(ctx.req);
-  }
-};
+export function answerErrors({ turns }: Runtime): Step {
+  return async (ctx, next) => {
+    try {
+      await next();
+    } catch (thrown) {
+      // Nobody waits for it any more: the listener has answered.
+      if (ctx.headerSent) return;
+      answerError(ctx, toGatewayError(thrown));
+      if (!ctx.req.complete) discardRest(ctx.req, (step) => turns.run(ctx.state.sender.address, step));
+    }
+  };
+}
+
+function answerError(ctx: AppContext, error: GatewayError): void {
+  ctx.state.error = error;
+  ctx.respond = true;
+  ctx.status = error.status;
+  ctx.set('X-Request-Id', ctx.state.caller.requestId);
+  ctx.set(error.headers);
+  // Where a malformed request ends may be a matter of opinion: nothing behind it is read as another one.
+  if (error.status === 400 && !ctx.state.isEndpoint) ctx.set('Connection', 'close');
+  ctx.body = errorBody(error, ctx.state);
+}
 
 /** The OAuth endpoints' errors are those of RFC 6749 §5.2, and alike to the letter for all who may not be told apart. */
 function errorBody(error: GatewayError, { isEndpoint, caller }: AppState) {
@@ -188,11 +193,11 @@ export function guardedRequest(request: IncomingMessage, target: Target, { certi
   };
 }
 
-export function forwardUpstream({ upstreams, carried }: Runtime): Step {
+export function forwardUpstream({ upstreams, carried, turns }: Runtime): Step {
   return async (ctx) => {
     ctx.respond = false;
     const exchange = await withCarried(exchangeFor(ctx.state, upstreams), ctx.state, carried);
-    ctx.state.outcome = await forward(ctx.req, ctx.res, exchange);
+    ctx.state.outcome = await forward(ctx.req, ctx.res, exchange, turns);
   };
 }
 

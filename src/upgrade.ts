@@ -3,7 +3,7 @@ import type { Duplex } from 'node:stream';
 import { GatewayError, toGatewayError } from './errors.ts';
 import { type Principal, refuseUnmet } from './guard/guard.ts';
 import { onlyReported } from './guard/report-mode.ts';
-import { refuse } from './listener.ts';
+import { refuse } from './last-answer.ts';
 import { requestId } from './observe/request-id.ts';
 import type { Outcome } from './proxy/exchange.ts';
 import type { Opened } from './proxy/tunnel.ts';

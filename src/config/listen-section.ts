@@ -41,7 +41,12 @@ export const listen = section({
   max_connections: count(1, 1_000_000)
     .prefault(10_000)
     .describe(
-      'How many connections may be open at once. Those beyond are closed unheard, and `postern_connections_dropped_total` counts them. Workers have an equal share each. Each may need a second one, to its upstream: mind the limit on open files.',
+      'How many connections may be open at once. Those beyond are closed unheard, and `postern_connections_dropped_total{limit}` counts them. Workers have an equal share each. Each may need a second one, to its upstream: mind the limit on open files.',
+    ),
+  max_connections_per_address: count(1, 1_000_000)
+    .prefault(1000)
+    .describe(
+      'How many of them one address may have (IPv6 by /64); `trusted_proxies` may have all. Those beyond are closed and counted in the same way. Raise it where many clients share an address, behind NAT or a balancer that is no trusted proxy.',
     ),
   max_header_size: size
     .refine((bytes) => bytes >= 1024 && bytes <= 1024 ** 2, 'expected a size from 1kb to 1mb')

@@ -24,22 +24,37 @@ export interface ExplanationDocument {
   readonly unchecked: readonly string[];
 }
 
-type Refusal = ReturnType<typeof refusalOf>;
+/** A refusal in texts alone: an error may hold on to all that was there when it was thrown. */
+export type Refusal = ReturnType<typeof refusalOf>;
 type RouteRow = ReturnType<typeof rowOf>;
 type UpstreamDocument = Omit<UpstreamRequest, 'headers'> & {
   readonly headers: readonly { readonly name: string; readonly value: string }[];
 };
 
-export function documentOf(
-  { outcome, refusal, wouldRefuse, route, nearMisses, checks, upstream }: Explanation,
-  about: Pick<ExplanationDocument, 'request' | 'request_id' | 'time' | 'unchecked'>,
+/** What else is said of the request that is explained. */
+type About = Pick<ExplanationDocument, 'request' | 'request_id' | 'time' | 'unchecked'>;
+
+/** An explanation whose errors are texts. */
+type Told = Omit<Explanation, 'refusal' | 'wouldRefuse'> & {
+  readonly refusal: Refusal | undefined;
+  readonly wouldRefuse: Refusal | undefined;
+};
+
+export function documentOf({ refusal, wouldRefuse, ...explanation }: Explanation, about: About): ExplanationDocument {
+  const told = { refusal: refusal && refusalOf(refusal), wouldRefuse: wouldRefuse && refusalOf(wouldRefuse) };
+  return documentOfTold({ ...explanation, ...told }, about);
+}
+
+export function documentOfTold(
+  { outcome, refusal, wouldRefuse, route, nearMisses, checks, upstream }: Told,
+  about: About,
 ): ExplanationDocument {
   const { unchecked, ...named } = about;
   return {
     ...named,
     outcome,
-    refusal: refusal && refusalOf(refusal),
-    would_refuse: wouldRefuse && refusalOf(wouldRefuse),
+    refusal,
+    would_refuse: wouldRefuse,
     route: route && rowOf(route),
     near_misses: nearMisses.map(({ route: missed, because }) => ({ ...rowOf(missed), because })),
     checks,
@@ -48,7 +63,7 @@ export function documentOf(
   };
 }
 
-function refusalOf({ status, code, description, headers, cause }: GatewayError) {
+export function refusalOf({ status, code, description, headers, cause }: GatewayError) {
   return { status, error: code, error_description: description, headers, cause: describeCause(cause) };
 }
 

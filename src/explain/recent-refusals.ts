@@ -2,7 +2,7 @@ import { LRUCache } from 'lru-cache';
 import { type ErrorCode, GatewayError } from '../errors.ts';
 import type { Matcher } from '../routing/matcher.ts';
 import type { RefusedRequest } from '../runtime.ts';
-import { documentOf, type ExplanationDocument } from './document.ts';
+import { documentOfTold, type ExplanationDocument, type Refusal, refusalOf } from './document.ts';
 import { type Check, demandsOn, describePrincipal, failed } from './explain.ts';
 
 const MOST_REFUSALS = 1000;
@@ -11,7 +11,9 @@ const MOST_CHARACTERS = 1024 ** 2;
 /** Of each text that is kept. */
 const LONGEST_TEXT = 1024;
 
-interface Kept extends Omit<RefusedRequest, 'principal'> {
+interface Kept extends Omit<RefusedRequest, 'principal' | 'error' | 'wouldRefuse'> {
+  readonly refusal: Refusal | undefined;
+  readonly wouldRefuse: Refusal | undefined;
   readonly atMs: number;
   readonly checks: readonly Check[];
   /** The routes of then, as long as requests go by them: a reload is not kept from forgetting them. */
@@ -33,13 +35,15 @@ export class RecentRefusals {
   /** What notes the refusals of one configuration. It is called while the caller waits: near misses are left for later. */
   recorder(matcher: Matcher): (refused: RefusedRequest) => void {
     const routes = new WeakRef(matcher);
-    return ({ principal, ...refused }) => {
+    return ({ principal, error, wouldRefuse, ...refused }) => {
       this.#kept.set(refused.requestId, {
         ...refused,
+        refusal: error && refusalOf(error),
+        wouldRefuse: wouldRefuse && refusalOf(wouldRefuse),
         host: refused.host && ownCopy(refused.host),
         path: refused.path && ownCopy(refused.path),
         atMs: Date.now(),
-        checks: checksOf({ principal, ...refused }),
+        checks: checksOf({ principal, error, wouldRefuse, ...refused }),
         matcher: routes,
       });
     };
@@ -51,11 +55,11 @@ export class RecentRefusals {
     if (kept === undefined) {
       throw new GatewayError('not_found', { description: 'No recent refusal has this request id.' });
     }
-    const { method = '(unread)', host, path, route, checks, error, wouldRefuse } = kept;
+    const { method = '(unread)', host, path, route, checks, refusal, wouldRefuse } = kept;
     const nearMisses = (path && kept.matcher.deref()?.nearMisses(host, path, method)) || [];
-    const outcome = error === undefined ? 'forwarded' : 'refused';
-    return documentOf(
-      { outcome, refusal: error, wouldRefuse, route, nearMisses, checks, upstream: undefined },
+    const outcome = refusal === undefined ? 'forwarded' : 'refused';
+    return documentOfTold(
+      { outcome, refusal, wouldRefuse, route, nearMisses, checks, upstream: undefined },
       {
         request: [method, host && `http://${host}`].filter(Boolean).join(' ') + (path ?? ''),
         request_id: requestId,

@@ -37,7 +37,9 @@ export class Service implements Operated {
         foundation.logAccess({ ...refusal, status: error.status, error: error.code, cause: error.cause });
         this.#current.opened.runtime.noteRefusal({ ...refusal, error });
       },
-      onDropped: () => foundation.metrics.droppedConnections.inc(),
+      onDropped: (limit) => foundation.metrics.droppedConnections.inc({ limit }),
+      turns: foundation.turns,
+      senderOf: (request) => this.#current.opened.runtime.senders.of(request),
     });
     this.routes = [
       ...createSessionRoutes(() => this.#current.opened.sessions, foundation.log),

@@ -69,7 +69,8 @@ export function createMetrics() {
     }),
     droppedConnections: new Counter({
       name: 'postern_connections_dropped_total',
-      help: 'Connections that were closed unheard, because there were listen.max_connections already.',
+      help: 'Connections that were closed unheard, by the limit of listen that they exceeded: max_connections, max_connections_per_address.',
+      labelNames: ['limit'],
       registers,
     }),
     storeUp: new Gauge({

@@ -1,6 +1,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Dispatcher } from 'undici';
 import { GatewayError, unavailable } from '../errors.ts';
+import type { Turns } from '../limits/turns.ts';
 import type { Exchange, Outcome } from './exchange.ts';
 import { requestHeaders, responseHeaders } from './headers.ts';
 import { discardRest, RequestBody } from './request-body.ts';
@@ -14,6 +15,7 @@ import type { Connection, UpstreamTarget } from './upstream-target.ts';
  * Settles when the response is done. It rejects only as long as nothing was written to `response`, so that the caller can
  * still answer; a request body that is left over then is read and discarded, and the answer may keep the connection.
  *
+ * @param turns which the pieces of long bodies take
  * @throws GatewayError `content_too_large`, `bad_gateway`, `gateway_timeout`, `temporarily_unavailable` (the target is
  *   full, or closing)
  */
@@ -21,16 +23,17 @@ export async function forward(
   request: IncomingMessage,
   response: ServerResponse,
   exchange: Exchange,
+  turns: Turns,
 ): Promise<Outcome> {
   if (declaresTooMuch(request, exchange)) {
-    discardRest(request);
+    discardRest(request, (step) => turns.run(exchange.clientAddress, step));
     throw new GatewayError('content_too_large');
   }
   const contentLength = bodyLength(request);
   const target = exchange.upstream.acquire();
   try {
     return await new Promise((resolve, reject) => {
-      new Forwarding(request, response, exchange, resolve, reject).start(target, contentLength);
+      new Forwarding(request, response, exchange, turns, resolve, reject).start(target, contentLength);
     });
   } finally {
     target.release();
@@ -66,6 +69,7 @@ class Forwarding implements Dispatcher.DispatchHandler {
   readonly #request: IncomingMessage;
   readonly #response: ServerResponse;
   readonly #exchange: Exchange;
+  readonly #turns: Turns;
   readonly #resolve: (outcome: Outcome) => void;
   readonly #reject: (error: GatewayError) => void;
   #connection: Connection | undefined;
@@ -86,12 +90,14 @@ class Forwarding implements Dispatcher.DispatchHandler {
     request: IncomingMessage,
     response: ServerResponse,
     exchange: Exchange,
+    turns: Turns,
     resolve: (outcome: Outcome) => void,
     reject: (error: GatewayError) => void,
   ) {
     this.#request = request;
     this.#response = response;
     this.#exchange = exchange;
+    this.#turns = turns;
     this.#resolve = resolve;
     this.#reject = reject;
   }
@@ -119,7 +125,8 @@ class Forwarding implements Dispatcher.DispatchHandler {
   }
 
   #openBody(): RequestBody {
-    return new RequestBody(this.#request, this.#exchange.maxBodyBytes, () => {
+    const inTurn = (step: () => void) => this.#turns.run(this.#exchange.clientAddress, step);
+    return new RequestBody(this.#request, this.#exchange.maxBodyBytes, inTurn, () => {
       this.#fail(new GatewayError('content_too_large'));
     });
   }
@@ -196,7 +203,11 @@ class Forwarding implements Dispatcher.DispatchHandler {
   // What the client does.
 
   readonly #onDrain = (): void => {
-    if (this.#answered) return;
+    if (!this.#answered) this.#turns.run(this.#exchange.clientAddress, this.#resumeUpstream);
+  };
+
+  readonly #resumeUpstream = (): void => {
+    if (this.#settled || this.#answered) return;
     this.#await('upstream');
     this.#connection?.resume();
   };

@@ -1,5 +1,6 @@
 import type { IncomingMessage } from 'node:http';
 import { Readable } from 'node:stream';
+import type { InTurn } from '../limits/turns.ts';
 
 /** For how long a client may go on sending a body that nobody reads any more, before its connection is closed. */
 const LINGER_MS = 5_000;
@@ -15,26 +16,34 @@ const LINGER_BYTES = 1024 ** 2;
 export class RequestBody extends Readable {
   readonly #request: IncomingMessage;
   readonly #maxBytes: number;
+  readonly #inTurn: InTurn;
   readonly #tooLarge: () => void;
   #bytes = 0;
 
-  constructor(request: IncomingMessage, maxBytes: number, tooLarge: () => void) {
+  constructor(request: IncomingMessage, maxBytes: number, inTurn: InTurn, tooLarge: () => void) {
     super();
     this.#request = request;
     this.#maxBytes = maxBytes;
+    this.#inTurn = inTurn;
     this.#tooLarge = tooLarge;
     request.on('data', this.#take).on('end', this.#end);
   }
 
   override _read(): void {
-    this.#request.resume();
+    // A body that comes in one piece waits for nobody.
+    if (this.#request.isPaused()) this.#inTurn(this.#resume);
+    else this.#request.resume();
   }
 
   override _destroy(error: Error | null, callback: (error?: Error | null) => void): void {
     this.#request.off('data', this.#take).off('end', this.#end);
-    discardRest(this.#request);
+    discardRest(this.#request, this.#inTurn);
     callback(error);
   }
+
+  readonly #resume = (): void => {
+    if (!this.destroyed) this.#request.resume();
+  };
 
   readonly #take = (chunk: Buffer): void => {
     this.#bytes += chunk.length;
@@ -52,7 +61,7 @@ export class RequestBody extends Readable {
  * would reset it, and the client might lose the answer unread (RFC 9112 §9.6); keeping it open for good would let it
  * send forever. A client that stops in time, and before it has sent too much, keeps its connection.
  */
-export function discardRest(request: IncomingMessage): void {
+export function discardRest(request: IncomingMessage, inTurn: InTurn): void {
   request.resume();
   if (request.complete || request.destroyed) return;
   const { socket } = request;
@@ -61,6 +70,7 @@ export function discardRest(request: IncomingMessage): void {
   let bytes = 0;
   request.on('data', (chunk: Buffer) => {
     bytes += chunk.length;
-    if (bytes > LINGER_BYTES) request.pause();
+    request.pause();
+    if (bytes <= LINGER_BYTES) inTurn(() => request.resume());
   });
 }

@@ -216,10 +216,12 @@ function startWorker(number: number): Worker {
   return new Worker(number, (lines) => stdoutLines().write(lines));
 }
 
-/** The bound on connections is that of all workers together. */
+/** The bounds on connections are those of all workers together. */
 function withShare(config: Config, workers: number): Config {
   const { listen } = config;
-  return { ...config, listen: { ...listen, max_connections: Math.ceil(listen.max_connections / workers) } };
+  const max_connections = Math.ceil(listen.max_connections / workers);
+  const max_connections_per_address = Math.ceil(listen.max_connections_per_address / workers);
+  return { ...config, listen: { ...listen, max_connections, max_connections_per_address } };
 }
 
 function reason(error: unknown): { readonly cause: string | undefined } {

@@ -22,6 +22,7 @@ const defaults: readonly [key: string, value: unknown][] = [
   ['listen.request_timeout', 60 * SECOND],
   ['listen.keep_alive_timeout', 65 * SECOND],
   ['listen.max_connections', 10_000],
+  ['listen.max_connections_per_address', 1000],
   ['listen.shutdown_grace', 25 * SECOND],
   ['admin.address', { host: '127.0.0.1', port: 9901 }],
   ['admin.token', ''],

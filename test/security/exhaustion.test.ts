@@ -18,13 +18,14 @@ import { startBesieged } from './exhaustion/besieged.ts';
 import { BEHAVIOURS, type BehaviourName, Siege } from './exhaustion/siege.ts';
 import { startTirelessUpstream } from './exhaustion/upstream.ts';
 
-const MOST_CONNECTIONS = 120;
-const LIMITS = { max_connections: MOST_CONNECTIONS, header_timeout: '1s', request_timeout: '1s' };
+const MOST_CONNECTIONS = { max_connections: 260, max_connections_per_address: 120 };
+const LIMITS = { ...MOST_CONNECTIONS, header_timeout: '1s', request_timeout: '1s' };
 /** Four threads that check hashes, and a heap that is not tidied up at once, take up to 250 MB (Node 24). What could pile up is gigabytes. */
 const MOST_MEMORY_BYTES = 400 * 1024 ** 2;
 
 const start = (settings: Settings) => serve({ after }, settings);
-const gateway = await startBesieged(start, LIMITS, await startTirelessUpstream({ after }));
+const upstream = await startTirelessUpstream({ after });
+const gateway = await startBesieged(start, LIMITS, { api: upstream, endless: upstream });
 const before = await gateway.memoryBytes();
 
 afterEach(async () => {
@@ -51,11 +52,7 @@ describe('a hundred connections at once meet their limit, and others are served 
         assert.equal((await fetch(`${gateway.url}/open`)).status, 200);
         await delay(50);
       }
-      const answers = Object.values(siege.statuses);
-      assert.equal(
-        answers.reduce((sum, count) => sum + count, 0),
-        100,
-      );
+      assert.equal(answersTo(siege), 100);
       for (const status of seenBy(siege)) assert.ok(expected.includes(status), `${status} was answered`);
     });
   }
@@ -110,17 +107,52 @@ test('who goes on sending what was refused is not read any more', async (context
   assert.ok(taken < 32 * 1024 ** 2, `${taken} bytes were taken`);
 });
 
-test('connections over max_connections are closed unheard, and counted; one that ends makes room', {
-  timeout: 20_000,
-}, async () => {
-  const siege = new Siege(gateway.url, { ...BEHAVIOURS['idle connections'], connections: 2 * MOST_CONNECTIONS });
-  while (siege.open > MOST_CONNECTIONS || seenBy(siege).length === 0) await delay(20);
-  const { 200: answered = 0, ...others } = siege.statuses;
-  assert.deepEqual(others, {});
-  assert.ok(answered <= MOST_CONNECTIONS);
-  assert.ok((await gateway.metric('postern_connections_dropped_total')) >= MOST_CONNECTIONS);
-  siege.stop();
+describe('who asks once is answered before those who ask without a pause from another address', () => {
+  const rows: [name: BehaviourName, address: string][] = [
+    ['unknown paths', '127.0.0.2'],
+    ['bad tokens', '127.0.0.3'],
+  ];
+  for (const [name, address] of rows) {
+    test(name, { timeout: 20_000 }, async (context) => {
+      const siege = new Siege(gateway.url, { ...BEHAVIOURS[name], connections: 100, addresses: [address] });
+      context.after(() => siege.stop());
+      while (answersTo(siege) < 1000) await delay(20);
+      const before: number[] = [];
+      while (before.length < 21) {
+        const asked = answersTo(siege);
+        assert.equal((await fetch(`${gateway.url}/open`)).status, 200);
+        before.push(answersTo(siege) - asked);
+      }
+      // Each of the 100 would be before it, once when it is read and once when its upstream has answered.
+      const median = before.sort((a, b) => a - b)[10] ?? Number.NaN;
+      assert.ok(median < 80, `${before} answers were given before it`);
+    });
+  }
 });
+
+describe('connections over a limit are closed unheard, and counted; one that ends makes room', () => {
+  // None of them has come before: the gateway may not have seen yet that those of another row are gone.
+  const rows: [limit: keyof typeof MOST_CONNECTIONS, addresses: readonly string[]][] = [
+    ['max_connections_per_address', ['127.0.0.4']],
+    ['max_connections', ['127.0.0.5', '127.0.0.6', '127.0.0.7', '127.0.0.8', '127.0.0.9']],
+  ];
+  for (const [limit, addresses] of rows) {
+    test(limit, { timeout: 20_000 }, async (context) => {
+      const most = MOST_CONNECTIONS[limit];
+      const siege = new Siege(gateway.url, { ...BEHAVIOURS['idle connections'], connections: 2 * most, addresses });
+      context.after(() => siege.stop());
+      while (siege.open > most || seenBy(siege).length === 0) await delay(20);
+      const { 200: answered = 0, ...others } = siege.statuses;
+      assert.deepEqual(others, {});
+      assert.ok(answered <= most);
+      assert.ok((await gateway.metric(`postern_connections_dropped_total{limit="${limit}"}`)) >= most - 10);
+    });
+  }
+});
+
+function answersTo({ statuses }: Siege): number {
+  return Object.values(statuses).reduce((sum, count) => sum + count, 0);
+}
 
 function seenBy({ statuses }: Siege): number[] {
   return Object.keys(statuses).map(Number);

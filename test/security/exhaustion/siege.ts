@@ -6,6 +6,8 @@ export interface Behaviour {
   readonly connections: number;
   /** They are opened bit by bit in this time, and not all at once. */
   readonly openedInMs?: number;
+  /** Where they come from, in turn. */
+  readonly addresses?: readonly string[];
   /** Sent at once. */
   readonly opening: string;
   /** Sent again and again after it. */
@@ -23,6 +25,7 @@ const TURN_MS = 10;
 export class Siege {
   readonly #sockets = new Set<Socket>();
   readonly #statuses = new Map<number, number>();
+  #begun = 0;
   readonly #port: number;
   readonly #behaviour: Behaviour;
   #stopped = false;
@@ -37,7 +40,7 @@ export class Siege {
     const { connections, openedInMs = 0 } = this.#behaviour;
     const turns = Math.max(1, openedInMs / TURN_MS);
     for (let opened = 0, turn = 1; opened < connections && !this.#stopped; turn += 1) {
-      for (; opened < (connections * turn) / turns && opened < connections; opened += 1) this.#connect();
+      for (; opened < (connections * turn) / turns && opened < connections; opened += 1) this.#connect(opened);
       if (opened < connections) await delay(TURN_MS);
     }
   }
@@ -45,6 +48,11 @@ export class Siege {
   /** How many connections are open, or being opened. */
   get open(): number {
     return this.#sockets.size;
+  }
+
+  /** How many connections have begun to do what they are there for. */
+  get begun(): number {
+    return this.#begun;
   }
 
   /** How often each status was answered. */
@@ -57,9 +65,11 @@ export class Siege {
     for (const socket of this.#sockets) socket.destroy();
   }
 
-  #connect(): void {
-    const { opening, drip, everyMs, repeats, isDeaf } = this.#behaviour;
-    const socket = connect(this.#port, '127.0.0.1', () => {
+  #connect(index: number): void {
+    const { opening, drip, everyMs, repeats, isDeaf, addresses = ['127.0.0.1'] } = this.#behaviour;
+    const localAddress = addresses[index % addresses.length];
+    const socket = connect({ host: '127.0.0.1', port: this.#port, ...(localAddress && { localAddress }) }, () => {
+      this.#begun += 1;
       socket.write(opening);
       if (drip) dripping = setInterval(() => socket.writableNeedDrain || socket.write(drip), everyMs);
     });
