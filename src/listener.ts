@@ -53,8 +53,6 @@ interface Connection {
   unanswered: number;
   /** Whether nothing is read from it, because too much waits already. */
   held: boolean;
-  /** Gives up its place among those that wait to be read. */
-  leave?: () => void;
   /** The tick in which it was its turn to be read. */
   readIn?: number | undefined;
 }
@@ -65,6 +63,9 @@ const DRAIN_POLL_MS = 20;
 
 /** Requests of a connection that may wait for their turn; Node would read any number of them. */
 const MOST_PIPELINED = 64;
+
+/** Requests of all connections that may be read before their turn. */
+const MOST_READ_AHEAD = 64;
 
 /** What a connection that Node's parser gives up on is told. All others are malformed requests. */
 const PARSER_ERRORS: Readonly<Record<string, ErrorCode>> = {
@@ -190,10 +191,7 @@ export class Listener {
   #meet(socket: Socket): Connection {
     const connection: Connection = { unanswered: 0, held: false };
     this.#connections.set(socket, connection);
-    socket.once('close', () => {
-      connection.leave?.();
-      this.#connections.delete(socket);
-    });
+    socket.once('close', () => this.#connections.delete(socket));
     return connection;
   }
 
@@ -223,9 +221,11 @@ export class Listener {
   }
 
   #wait(request: IncomingMessage, response: ServerResponse): void {
-    const leave = this.#turns.wait(this.#senderOf(request).address, () => this.#onRequest(request, response));
-    // Its connection has closed, or it was answered that it took too long.
-    response.once('close', leave);
+    this.#turns.wait(this.#senderOf(request).address, () => {
+      // Its connection may have closed meanwhile, or it was answered that it took too long.
+      if (response.closed || response.headersSent) return false;
+      return this.#onRequest(request, response);
+    });
   }
 
   #readOn(request: IncomingMessage, connection: Connection): void {
@@ -233,7 +233,7 @@ export class Listener {
       connection.held = false;
       request.socket.resume();
     }
-    if (connection.unanswered === 0 && this.#turns.areTaken) this.#readInTurn(request, connection);
+    if (connection.unanswered === 0 && this.#turns.waiting > MOST_READ_AHEAD) this.#readInTurn(request, connection);
   }
 
   /**
@@ -246,9 +246,10 @@ export class Listener {
     // What a proxy sends next may be somebody else's.
     if (isTrustedProxy || !request.complete || socket.destroyed) return;
     socket.pause();
-    connection.leave = this.#turns.wait(address, () => {
+    this.#turns.wait(address, () => {
+      if (socket.destroyed) return false;
       connection.readIn = this.#turns.tick;
-      socket.resume();
+      return socket.resume();
     });
   }
 
