@@ -1,7 +1,7 @@
 import { networkOf } from './client-address.ts';
 
-/** A request that is refused, or a large piece of a body, takes about a tenth of a millisecond. */
-const STEPS_PER_TICK = 16;
+/** A request that is refused, or a large piece of a body, takes one to two tenths of a millisecond. */
+const STEPS_PER_TICK = 4;
 
 /** A request that is begun, or a piece of a body that is moved. It returns false if that is not wanted any more. */
 export type Step = () => unknown;
