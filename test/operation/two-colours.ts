@@ -32,17 +32,29 @@ export async function startTwoColours(context: Lifetime): Promise<TwoColours> {
   const upstreams = { red: await answer('red'), blue: await answer('blue') };
   const gateway = await serve(context, settingsOf('red', upstreams));
   const tokenFor = async (scope: Colour) => (await login(gateway, { scope })).body.access_token ?? '';
-  return {
+  const colours: TwoColours = {
     gateway,
     tokens: { red: await tokenFor('red'), blue: await tokenFor('blue') },
     async turn(colour) {
-      const before = gateway.lines.length;
-      const isReloaded = () => gateway.lines.slice(before).some((line) => line.includes('"configuration reloaded"'));
+      let seen = gateway.lines.length;
       replaceFile(gateway.directory, 'gateway.yaml', configurationOf(settingsOf(colour, upstreams)));
       gateway.process.kill('SIGHUP');
-      while (!isReloaded()) await delay(5);
+      // The reload that is told first may be one that the last turn has begun: then another one is told.
+      do {
+        seen = await nextReload(gateway, seen);
+      } while ((await paint(colours, colour)) !== colour);
     },
   };
+  return colours;
+}
+
+/** Waits for a reload that is told from the line `from` on. @returns the number of the line after it */
+async function nextReload({ lines }: ServedGateway, from: number): Promise<number> {
+  for (;;) {
+    const told = lines.findIndex((line, index) => index >= from && line.includes('"configuration reloaded"'));
+    if (told >= 0) return told + 1;
+    await delay(5);
+  }
 }
 
 const WEB = { id: 'web', auth: 'client_secret_basic', secret_sha256: SECRET_SHA256, grants: ['password'] };
