@@ -21,8 +21,23 @@ import { provideRedis } from './support/redis.ts';
 /** More than there are cores, for tests wait too. */
 const PROCESSES_AT_ONCE = 4;
 
-/** The files of such a folder share a process: to load all modules of a gateway takes longer than many of them run. */
-const TOGETHER: readonly string[] = ['config', 'guard', 'limits', 'oauth', 'openapi', 'routing', 'tokens'];
+/** The files of such a folder share a process: to load all modules of a gateway takes longer than many of them run. The longest are first. */
+const TOGETHER: readonly string[] = [
+  'users',
+  'oauth',
+  'tokens',
+  'guard',
+  'interop',
+  'proxy',
+  'limits',
+  'config',
+  'password-hash',
+  'openapi',
+  'routing',
+  'store',
+  'observe',
+  'tls',
+];
 
 const part = process.argv[2] ?? '';
 const files = readdirSync('test', { recursive: true, encoding: 'utf8' })
@@ -48,20 +63,17 @@ rmSync(overheard, { recursive: true });
 for (const leak of leaks) process.stderr.write(`leak: ${leak}\n`);
 process.exitCode = leaks.length > 0 ? 1 : Number(code ?? 1);
 
-/** What each process runs: a test file, or one that imports all of its folder. */
+/** What each process runs: all files of a folder, or one. Folders take longest, so they begin. */
 function programs(): readonly string[] {
-  const folders = new Map<string, string[]>();
-  for (const file of files) {
-    const folder = basename(dirname(file));
-    folders.set(folder, [...(folders.get(folder) ?? []), file]);
-  }
-  return [...folders].flatMap(([folder, members]) =>
-    TOGETHER.includes(folder) ? [together(folder, members)] : members,
-  );
+  const ofFolder = (folder: string) => files.filter((file) => basename(dirname(file)) === folder);
+  const folders = TOGETHER.filter((folder) => ofFolder(folder).length > 0);
+  const alone = files.filter((file) => !TOGETHER.includes(basename(dirname(file))));
+  return [...folders.map((folder, index) => together(index, ofFolder(folder))), ...alone];
 }
 
-function together(folder: string, members: readonly string[]): string {
-  const program = `build/test/${folder}.together.js`;
+/** Node sorts what it is given, so a number tells when it begins. */
+function together(index: number, members: readonly string[]): string {
+  const program = `build/test/${String(index).padStart(2, '0')}.together.js`;
   writeFileSync(program, members.map((file) => `import '${pathToFileURL(resolve(file))}';\n`).join(''));
   return program;
 }

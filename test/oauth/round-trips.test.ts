@@ -1,6 +1,5 @@
 import assert from 'node:assert/strict';
 import { createHash, randomUUID } from 'node:crypto';
-import { once } from 'node:events';
 import { after, before, describe, test } from 'node:test';
 import { Redis } from 'ioredis';
 import { exportJWK, generateKeyPair, SignJWT } from 'jose';
@@ -64,17 +63,30 @@ const KEYS_OF_THE_CLOCK = ['signing-keys'];
 async function askedBy(work: () => Promise<unknown>): Promise<string[]> {
   const commands: string[][] = [];
   const note = (_time: string, command: string[], source: string) => source !== 'lua' && commands.push(command);
+  // What was asked before may be told of late, for it comes on a connection of its own.
+  await untilToldOf(randomUUID());
   monitor.on('monitor', note);
   await work();
-  // Redis tells of commands in the order in which it ran them, so with this one all others have been told of.
-  const end = randomUUID();
-  await redis.echo(end);
-  while (!commands.some((command) => command.includes(end))) await once(monitor, 'monitor');
+  await untilToldOf(randomUUID());
   monitor.off('monitor', note);
   const ours = commands.filter((command) => !command.includes(READ_DENIALS_SHA));
   const prefix = `${settings.store.key_prefix}:`;
   const keys = ours.flatMap((command) => command.find((word) => word.startsWith(prefix))?.slice(prefix.length) ?? []);
   return keys.map((name) => name.split(':')[0] ?? '').filter((kind) => !KEYS_OF_THE_CLOCK.includes(kind));
+}
+
+/** Redis tells of commands in the order in which it ran them, so with this one all others have been told of. */
+async function untilToldOf(text: string): Promise<void> {
+  const told = new Promise<void>((resolve) => {
+    const listen = (_time: string, command: string[]) => {
+      if (!command.includes(text)) return;
+      monitor.off('monitor', listen);
+      resolve();
+    };
+    monitor.on('monitor', listen);
+  });
+  await redis.echo(text);
+  await told;
 }
 
 type Sent = Promise<{ readonly status: number }>;
