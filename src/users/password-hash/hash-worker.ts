@@ -21,7 +21,7 @@ export default function work({ password, hash }: HashWork): boolean | string {
 function yieldToOthers(): void {
   if (process.platform !== 'linux' || isMainThread) return;
   try {
-    setPriority(constants.priority.PRIORITY_BELOW_NORMAL);
+    setPriority(constants.priority.PRIORITY_LOW);
   } catch {
     // Sandboxes may forbid it; then hashes have the priority of all.
   }
