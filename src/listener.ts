@@ -9,9 +9,8 @@ import type { ListenConfig } from './config/schema.ts';
 import { type ErrorCode, GatewayError } from './errors.ts';
 import { lastAnswer, refuse } from './last-answer.ts';
 import { type ConnectionLimit, type ConnectionLimits, OpenConnections } from './limits/open-connections.ts';
-import type { Sender } from './limits/sender.ts';
-import type { Turns } from './limits/turns.ts';
 import { requestId } from './observe/request-id.ts';
+import { RequestOrder, type RequestOrderParts } from './request-order.ts';
 import { MOST_HEADERS } from './routing/request-head.ts';
 import { createTlsServer, type TlsOptions } from './tls/server.ts';
 
@@ -31,41 +30,18 @@ export interface Refusal {
   readonly error: GatewayError;
 }
 
-export interface ListenerParts {
+export interface ListenerParts extends RequestOrderParts {
   /** For HTTPS; clear text without it. */
   readonly tls: TlsOptions | undefined;
-  readonly onRequest: RequestListener;
   readonly onUpgrade: UpgradeListener;
   readonly onRefused: (refusal: Refusal) => void;
   /** A connection was closed unheard, for it was one too many. */
   readonly onDropped: (limit: ConnectionLimit) => void;
-  readonly turns: Turns;
-  /** Who takes the turn of a request. */
-  readonly senderOf: (request: IncomingMessage) => Sender;
-}
-
-/** What has been asked on a connection. */
-interface Connection {
-  /** To the one request of it that somebody is answering. */
-  current?: ServerResponse | undefined;
-  /** To the last request, whose body may still be coming after this was sent. */
-  latest?: ServerResponse | undefined;
-  unanswered: number;
-  /** Whether nothing is read from it, because too much waits already. */
-  held: boolean;
-  /** The tick in which it was its turn to be read. */
-  readIn?: number | undefined;
 }
 
 /** How long idle connections stay open once draining begins, for a request that is already on its way. */
 const LINGER_MS = 1000;
 const DRAIN_POLL_MS = 20;
-
-/** Requests of a connection that may wait for their turn; Node would read any number of them. */
-const MOST_PIPELINED = 64;
-
-/** Requests of all connections that may be read before their turn. */
-const MOST_READ_AHEAD = 64;
 
 /** What a connection that Node's parser gives up on is told. All others are malformed requests. */
 const PARSER_ERRORS: Readonly<Record<string, ErrorCode>> = {
@@ -76,23 +52,15 @@ const PARSER_ERRORS: Readonly<Record<string, ErrorCode>> = {
 /** The public listener: its limits, and how it comes to an end without failing a request. */
 export class Listener {
   readonly #server: Server;
-  readonly #onRequest: RequestListener;
   readonly #onRefused: ListenerParts['onRefused'];
-  readonly #turns: Turns;
-  readonly #senderOf: ListenerParts['senderOf'];
+  readonly #order: RequestOrder;
   readonly #open: OpenConnections;
-  readonly #connections = new Map<Duplex, Connection>();
-  /** Requests that somebody is answering. */
-  #answering = 0;
   #context: SecureContextOptions | undefined;
-  #draining = false;
 
   constructor(config: ListenLimits, parts: ListenerParts) {
     const { tls, onUpgrade, onDropped } = parts;
-    this.#onRequest = parts.onRequest;
     this.#onRefused = parts.onRefused;
-    this.#turns = parts.turns;
-    this.#senderOf = parts.senderOf;
+    this.#order = new RequestOrder(parts);
     this.#open = new OpenConnections(config);
     this.#context = tls?.context;
     const limits = {
@@ -113,8 +81,7 @@ export class Listener {
       socket.destroy();
       onDropped(exceeded);
     });
-    this.use(config, tls);
-    const take: RequestListener = (request, response) => this.#take(request, response);
+    const take: RequestListener = (request, response) => this.#order.take(request, response);
     this.#server.on('request', take).on('checkExpectation', take);
     this.#server.on('upgrade', (request, socket, head) => {
       if (this.#isItsTurn(socket)) onUpgrade(request, socket, head);
@@ -158,8 +125,7 @@ export class Listener {
     const startedAt = Date.now();
     // Not http.Server's own close(): that cuts idle connections at once, and with them a request that is on its way.
     NetServer.prototype.close.call(this.#server);
-    this.#draining = true;
-    for (const { current } of this.#connections.values()) if (current) current.shouldKeepAlive = false;
+    this.#order.endConnections();
     const deadline = startedAt + graceMs;
     while (Date.now() < deadline && (await this.#isBusy(startedAt))) {
       await new Promise((resolve) => setTimeout(resolve, DRAIN_POLL_MS));
@@ -167,95 +133,14 @@ export class Listener {
     this.#server.closeAllConnections();
   }
 
-  /**
-   * One request of a connection at a time: those that were sent ahead wait until the one before them is answered, and are
-   * never begun when its answer closes the connection.
-   */
-  #take(request: IncomingMessage, response: ServerResponse): void {
-    const { socket } = request;
-    // An answer that closes the connection is out, and this came before it was closed.
-    if (!socket.writable) return;
-    const connection = this.#connections.get(socket) ?? this.#meet(socket);
-    connection.latest = response;
-    connection.unanswered += 1;
-    if (connection.unanswered > MOST_PIPELINED) {
-      connection.held = true;
-      socket.pause();
-    }
-    const begin = () => this.#begin(request, response, connection);
-    // Node gives the socket to one response after the other.
-    if (response.socket !== null) begin();
-    else response.once('socket', begin);
-  }
-
-  #meet(socket: Socket): Connection {
-    const connection: Connection = { unanswered: 0, held: false };
-    this.#connections.set(socket, connection);
-    socket.once('close', () => this.#connections.delete(socket));
-    return connection;
-  }
-
   /** A tunnel cannot wait for the answers to the requests before it; no client asks for one without having read them. */
   #isItsTurn(socket: Duplex): boolean {
-    const { unanswered = 0 } = this.#connections.get(socket) ?? {};
-    return socket.writable && unanswered === 0;
-  }
-
-  #begin(request: IncomingMessage, response: ServerResponse, connection: Connection): void {
-    if (this.#draining) response.shouldKeepAlive = false;
-    // Kept by connection: V8 holds on to what was in a Set that changes with each request until it collects the old objects.
-    connection.current = response;
-    this.#answering += 1;
-    response.once('close', () => {
-      // The next one's turn may have come before.
-      if (connection.current === response) connection.current = undefined;
-      if (connection.latest === response && request.complete) connection.latest = undefined;
-      this.#answering -= 1;
-      connection.unanswered -= 1;
-      this.#readOn(request, connection);
-    });
-    const hasItsTurn = connection.readIn === this.#turns.tick;
-    connection.readIn = undefined;
-    if (hasItsTurn || this.#turns.take()) this.#onRequest(request, response);
-    else this.#wait(request, response);
-  }
-
-  #wait(request: IncomingMessage, response: ServerResponse): void {
-    this.#turns.wait(this.#senderOf(request).address, () => {
-      // Its connection may have closed meanwhile, or it was answered that it took too long.
-      if (response.closed || response.headersSent) return false;
-      return this.#onRequest(request, response);
-    });
-  }
-
-  #readOn(request: IncomingMessage, connection: Connection): void {
-    if (connection.held && connection.unanswered <= MOST_PIPELINED) {
-      connection.held = false;
-      request.socket.resume();
-    }
-    if (connection.unanswered === 0 && this.#turns.waiting > MOST_READ_AHEAD) this.#readInTurn(request, connection);
-  }
-
-  /**
-   * The next request of a connection would have to wait: it does so in the kernel, and costs nothing. Requests that have been read
-   * are objects that the garbage collector moves about, and with a thousand of them that takes longer than the turns.
-   */
-  #readInTurn(request: IncomingMessage, connection: Connection): void {
-    const { socket } = request;
-    const { address, isTrustedProxy } = this.#senderOf(request);
-    // What a proxy sends next may be somebody else's.
-    if (isTrustedProxy || !request.complete || socket.destroyed) return;
-    socket.pause();
-    this.#turns.wait(address, () => {
-      if (socket.destroyed) return false;
-      connection.readIn = this.#turns.tick;
-      return socket.resume();
-    });
+    return socket.writable && this.#order.on(socket).unanswered === 0;
   }
 
   /** Node's parser has given up on a connection: tells why, where that cannot be taken for the answer to another request. */
   #endBrokenConnection(socket: Socket, error: GatewayError): void {
-    const { latest, unanswered = 0 } = this.#connections.get(socket) ?? {};
+    const { latest, unanswered } = this.#order.on(socket);
     const unfinished = latest !== undefined && !latest.req.complete;
     // It is an unfinished request's turn to be answered, and nobody has begun to.
     if (unfinished && latest.socket === socket && !latest.headersSent) this.#refuseThrough(latest, error);
@@ -278,7 +163,7 @@ export class Listener {
   }
 
   async #isBusy(drainingSince: number): Promise<boolean> {
-    if (this.#answering > 0) return true;
+    if (this.#order.isAnswering) return true;
     const connections = await new Promise<number>((resolve) => {
       this.#server.getConnections((_, count) => resolve(count ?? 0));
     });

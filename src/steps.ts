@@ -106,7 +106,7 @@ export function answerErrors({ turns }: Runtime): Step {
       // Nobody waits for it any more: the listener has answered.
       if (ctx.headerSent) return;
       answerError(ctx, toGatewayError(thrown));
-      if (!ctx.req.complete) discardRest(ctx.req, (step) => turns.run(ctx.state.sender.address, step));
+      if (!ctx.req.complete) discardRest(ctx.req, turns.of(ctx.state.sender.address));
     }
   };
 }

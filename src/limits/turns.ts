@@ -52,6 +52,11 @@ export class Turns {
     else this.wait(address, step);
   }
 
+  /** For the steps of one address. */
+  of(address: string): InTurn {
+    return (step) => this.run(address, step);
+  }
+
   /** Takes a step when the turn of its address comes. */
   wait(address: string, step: Step): void {
     const network = address.includes(':') ? networkOf(address) : address;

@@ -26,7 +26,7 @@ export async function forward(
   turns: Turns,
 ): Promise<Outcome> {
   if (declaresTooMuch(request, exchange)) {
-    discardRest(request, (step) => turns.run(exchange.clientAddress, step));
+    discardRest(request, turns.of(exchange.clientAddress));
     throw new GatewayError('content_too_large');
   }
   const contentLength = bodyLength(request);
@@ -125,7 +125,7 @@ class Forwarding implements Dispatcher.DispatchHandler {
   }
 
   #openBody(): RequestBody {
-    const inTurn = (step: () => void) => this.#turns.run(this.#exchange.clientAddress, step);
+    const inTurn = this.#turns.of(this.#exchange.clientAddress);
     return new RequestBody(this.#request, this.#exchange.maxBodyBytes, inTurn, () => {
       this.#fail(new GatewayError('content_too_large'));
     });
