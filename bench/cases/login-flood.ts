@@ -25,7 +25,7 @@ export const NO_LOGIN_LIMITS = {
   client: { failures: UNLIMITED },
 };
 
-const SENTENCE = `Latency of about 1,000 proxied requests a second, quiet and beside ${LOGINS_AT_ONCE} callers who try wrong passwords without a pause`;
+const SENTENCE = `Latency of about 1,000 proxied requests a second, quiet and beside ${LOGINS_AT_ONCE} callers at another address who try wrong passwords without a pause`;
 
 export const loginFloodCases: readonly BenchCase[] = [
   {
@@ -56,7 +56,7 @@ async function flood(bench: Bench, login_limits: object): Promise<Findings> {
   try {
     const tokens = await tokensFile(keys, 1);
     const pairs: Pair[] = [];
-    await measureLatency(bench, gateway, tokens);
+    await measurePair(bench, gateway, tokens);
     for (let round = 0; round < bench.options.rounds; round += 1) pairs.push(await measurePair(bench, gateway, tokens));
     return findingsOf(pairs);
   } finally {

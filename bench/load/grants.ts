@@ -30,7 +30,11 @@ export class GrantLoad {
   #ended = false;
 
   constructor(port: number, next: () => GrantRequest, callers: number) {
-    this.#pool = new Pool(`http://127.0.0.1:${port}`, { connections: callers, pipelining: 1 });
+    this.#pool = new Pool(`http://127.0.0.1:${port}`, {
+      connections: callers,
+      pipelining: 1,
+      localAddress: '127.0.0.2',
+    });
     this.#next = next;
     this.#callers = Array.from({ length: callers }, () => this.#call());
   }

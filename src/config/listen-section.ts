@@ -1,6 +1,6 @@
 import * as z from 'zod';
 import { section } from './section.ts';
-import { address, count, endpoint, headerName, optional, size, text, timeout, wait } from './values.ts';
+import { address, count, countOrAuto, endpoint, headerName, optional, size, text, timeout, wait } from './values.ts';
 
 export const listen = section({
   address: endpoint
@@ -8,8 +8,7 @@ export const listen = section({
     .describe(
       '`host:port`, `[::1]:8080`, or `:8080` for all interfaces. Port 0 takes a free one. The listener speaks HTTP/1.1.',
     ),
-  workers: z
-    .union([count(1, 1024), z.literal('auto')], { error: 'expected a whole number from 1 to 1024, or auto' })
+  workers: countOrAuto(1024)
     .prefault(1)
     .describe(
       'How many processes share the address; `auto` is one for each core. More than one needs `store.redis`. See [workers](operating.md#workers).',

@@ -1,5 +1,5 @@
 import { section } from './section.ts';
-import { count, positiveDuration, wait } from './values.ts';
+import { count, countOrAuto, positiveDuration, wait } from './values.ts';
 
 /** So many failures in a time, of what `failuresOf` says; both keys are one sentence. */
 function windowLimit(failures: number, per: string, failuresOf: string) {
@@ -30,9 +30,11 @@ export const login_limits = section({
   min_failure_time: wait
     .prefault('500ms')
     .describe('The least that the answer to a wrong username or password takes, also while the user is locked.'),
-  concurrent_checks: count(1, 1024)
-    .prefault(4)
-    .describe('Password checks at once, each on a thread of its own; 1 to 1024.'),
+  concurrent_checks: countOrAuto(1024)
+    .prefault('auto')
+    .describe(
+      'Password checks at once, each on a thread of its own; 1 to 1024. `auto` is one for each core, and at most 4.',
+    ),
   queue: count(0, 1_000_000).prefault(64).describe('Checks that wait for a thread; 0 to 1000000.'),
 }).describe(
   'Failed logins are counted in the store. What is counted is known before the password is checked: of many logins at once, no more are checked than may still fail.',

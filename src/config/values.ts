@@ -74,6 +74,13 @@ export function count(minimum: number, maximum = 1_000_000_000) {
     .refine((value) => Number.isSafeInteger(value) && value >= minimum && value <= maximum, message);
 }
 
+/** A whole number of at least 1, or `auto`: as many as the machine has cores for. */
+export function countOrAuto(maximum: number) {
+  return z.union([count(1, maximum), z.literal('auto')], {
+    error: `expected a whole number from 1 to ${maximum}, or auto`,
+  });
+}
+
 export const flag = z.union(
   [
     z.boolean(),

@@ -79,7 +79,7 @@ const defaults: readonly [key: string, value: unknown][] = [
   ['login_limits.address', { failures: 100, per: 10 * MINUTE }],
   ['login_limits.client', { failures: 1000, per: 10 * MINUTE }],
   ['login_limits.min_failure_time', 500],
-  ['login_limits.concurrent_checks', 4],
+  ['login_limits.concurrent_checks', 'auto'],
   ['login_limits.queue', 64],
   ['upstreams.travel.balance', 'round_robin'],
   ['upstreams.travel.connect_timeout', 5 * SECOND],

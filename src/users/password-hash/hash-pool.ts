@@ -1,4 +1,5 @@
 import { createRequire } from 'node:module';
+import { availableParallelism } from 'node:os';
 import { extname } from 'node:path';
 import type { Piscina } from 'piscina';
 import type { LoginLimitsConfig } from '../../config/schema.ts';
@@ -14,6 +15,8 @@ export type HashMaker = Pick<HashPool, 'verify' | 'hash'>;
 
 /** TypeScript when this file is run from source, JavaScript when it is built: the compiler does not rewrite URLs. */
 const WORKER = new URL(`./hash-worker${extname(import.meta.url)}`, import.meta.url).href;
+/** Each takes the memory of a hash. */
+const MOST_AUTOMATIC = 4;
 const IDLE_TIMEOUT_MS = 30_000;
 /** For what is loaded with the first check, and not before the gateway starts. */
 const require = createRequire(import.meta.url);
@@ -39,8 +42,9 @@ export class HashPool {
   #closed = false;
 
   constructor({ concurrent_checks, queue }: Pick<LoginLimitsConfig, 'concurrent_checks' | 'queue'>) {
-    this.#concurrentChecks = concurrent_checks;
-    this.#maxChecks = concurrent_checks + queue;
+    this.#concurrentChecks =
+      concurrent_checks === 'auto' ? Math.min(availableParallelism(), MOST_AUTOMATIC) : concurrent_checks;
+    this.#maxChecks = this.#concurrentChecks + queue;
   }
 
   /**

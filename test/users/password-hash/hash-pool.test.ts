@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtemp, rm, stat, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { availableParallelism, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { monitorEventLoopDelay } from 'node:perf_hooks';
 import { after, test } from 'node:test';
@@ -20,7 +20,7 @@ const SLOW = hashSync('right', { memoryCost: 65_536, timeCost: 3 });
 const threads: Worker[] = [];
 process.on('worker', (thread) => threads.push(thread));
 
-function open(concurrent_checks: number, queue: number): HashPool {
+function open(concurrent_checks: number | 'auto', queue: number): HashPool {
   threads.length = 0;
   const pool = new HashPool({ concurrent_checks, queue });
   after(() => pool.close());
@@ -46,6 +46,12 @@ test('tells right passwords from wrong ones, on as many threads as it may have a
     Array.from({ length: 10 }, (_, index) => index % 2 === 0),
   );
   assert.equal(threads.length, 2);
+});
+
+test('has a thread for each core, and at most four, if nothing else is said', async () => {
+  const pool = open('auto', 8);
+  await Promise.all(Array.from({ length: 8 }, () => pool.verify('right', QUICK)));
+  assert.equal(threads.length, Math.min(availableParallelism(), 4));
 });
 
 test('makes a hash once a thread has nothing to check', async () => {
