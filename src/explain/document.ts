@@ -11,8 +11,8 @@ export interface ExplanationDocument {
   /** `GET /orders/7` */
   readonly request: string;
   /** Of a request that there was: its id, and when it was over (ISO 8601). */
-  readonly request_id?: string;
-  readonly time?: string;
+  readonly request_id?: string | undefined;
+  readonly time?: string | undefined;
   readonly outcome: Explanation['outcome'];
   readonly refusal?: Refusal | undefined;
   readonly would_refuse?: Refusal | undefined;
@@ -24,8 +24,7 @@ export interface ExplanationDocument {
   readonly unchecked: readonly string[];
 }
 
-/** A refusal in texts alone: an error may hold on to all that was there when it was thrown. */
-export type Refusal = ReturnType<typeof refusalOf>;
+type Refusal = ReturnType<typeof refusalOf>;
 type RouteRow = ReturnType<typeof rowOf>;
 type UpstreamDocument = Omit<UpstreamRequest, 'headers'> & {
   readonly headers: readonly { readonly name: string; readonly value: string }[];
@@ -34,36 +33,30 @@ type UpstreamDocument = Omit<UpstreamRequest, 'headers'> & {
 /** What else is said of the request that is explained. */
 type About = Pick<ExplanationDocument, 'request' | 'request_id' | 'time' | 'unchecked'>;
 
-/** An explanation whose errors are texts. */
-type Told = Omit<Explanation, 'refusal' | 'wouldRefuse'> & {
-  readonly refusal: Refusal | undefined;
-  readonly wouldRefuse: Refusal | undefined;
-};
-
-export function documentOf({ refusal, wouldRefuse, ...explanation }: Explanation, about: About): ExplanationDocument {
-  const told = { refusal: refusal && refusalOf(refusal), wouldRefuse: wouldRefuse && refusalOf(wouldRefuse) };
-  return documentOfTold({ ...explanation, ...told }, about);
-}
-
-export function documentOfTold(
-  { outcome, refusal, wouldRefuse, route, nearMisses, checks, upstream }: Told,
-  about: About,
+export function documentOf(
+  { outcome, refusal, wouldRefuse, route, nearMisses, checks, upstream }: Explanation,
+  { request, request_id, time, unchecked }: About,
 ): ExplanationDocument {
-  const { unchecked, ...named } = about;
   return {
-    ...named,
+    request,
+    request_id,
+    time,
     outcome,
-    refusal,
-    would_refuse: wouldRefuse,
+    refusal: refusal && refusalOf(refusal),
+    would_refuse: wouldRefuse && refusalOf(wouldRefuse),
     route: route && rowOf(route),
-    near_misses: nearMisses.map(({ route: missed, because }) => ({ ...rowOf(missed), because })),
+    near_misses: missedRows(nearMisses),
     checks,
     upstream: upstream && { ...upstream, headers: upstream.headers.map(([name, value]) => ({ name, value })) },
     unchecked,
   };
 }
 
-export function refusalOf({ status, code, description, headers, cause }: GatewayError) {
+export function missedRows(nearMisses: readonly NearMiss[]): ExplanationDocument['near_misses'] {
+  return nearMisses.map(({ route, because }) => ({ ...rowOf(route), because }));
+}
+
+function refusalOf({ status, code, description, headers, cause }: GatewayError) {
   return { status, error: code, error_description: description, headers, cause: describeCause(cause) };
 }
 

@@ -25,7 +25,7 @@ export function challenged(error: GatewayError, scheme: Scheme, route: RouteConf
   const parameters = [`error="${code}"`];
   if (code === 'insufficient_scope') parameters.push(`scope="${[...route.scopes, ...route.any_scope].join(' ')}"`);
   const status = code === 'insufficient_scope' ? 403 : 401;
-  return new GatewayError(code, { status, headers: { ...headers, ...challenge(scheme, parameters) }, cause });
+  return new GatewayError(code, { status, headers: Object.assign({}, headers, challenge(scheme, parameters)), cause });
 }
 
 function challenge(scheme: Scheme, parameters: readonly string[]) {

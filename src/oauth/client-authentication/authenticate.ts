@@ -103,6 +103,8 @@ function refuseOtherClientId({ form }: ClientEvidence, attempt: Attempt): void {
 /** RFC 6749 §5.2: the challenge is for a client that tried the Authorization header. */
 function invalidClient({ authorization }: ClientEvidence, cause?: Error): GatewayError {
   const tried = authorization !== undefined && /^basic(?: |$)/i.test(authorization);
-  const challenge = tried ? { headers: { 'WWW-Authenticate': 'Basic realm="postern"' } } : {};
-  return new GatewayError('invalid_client', { ...challenge, cause });
+  return new GatewayError('invalid_client', {
+    headers: tried ? { 'WWW-Authenticate': 'Basic realm="postern"' } : {},
+    cause,
+  });
 }

@@ -81,7 +81,8 @@ export class PasswordGrant implements Grant {
 
   async #verify(request: GrantRequest, { username, password }: Credentials): Promise<LoginVerdict> {
     const { client, address, requestId } = request;
-    const event = { requestId, client: client.id, address, username };
+    const report = (outcome: LoginEvent['outcome'], store?: string, reason?: string) =>
+      this.#report({ requestId, client: client.id, address, username, outcome, store, reason });
     try {
       const { verdict } = await this.#limits.attempt({ username, address, clientId: client.id }, async () => {
         const found = await this.#users.verify(username, password, client.users);
@@ -89,11 +90,11 @@ export class PasswordGrant implements Grant {
       });
       const store = 'store' in verdict ? verdict.store : undefined;
       const reason = verdict.outcome === 'rejected' ? verdict.reason : undefined;
-      this.#report({ ...event, outcome: verdict.outcome === 'accepted' ? 'accepted' : 'rejected', store, reason });
+      report(verdict.outcome === 'accepted' ? 'accepted' : 'rejected', store, reason);
       return verdict;
     } catch (error) {
       const locked = error instanceof GatewayError && error.status === 429;
-      this.#report({ ...event, outcome: locked ? 'locked' : 'unavailable' });
+      report(locked ? 'locked' : 'unavailable');
       throw error;
     }
   }
