@@ -4,7 +4,7 @@ import { DpopGuard, publicOrigins } from './guard/dpop.ts';
 import { Guard, type Principal } from './guard/guard.ts';
 import { trustedProxies } from './limits/client-address.ts';
 import { Senders } from './limits/sender.ts';
-import type { Turns } from './limits/turns.ts';
+import type { Pace } from './limits/turns.ts';
 import type { Endpoint } from './oauth/endpoint.ts';
 import type { AnsweredRequest } from './observe/access-log.ts';
 import type { Tunnels } from './proxy/tunnel.ts';
@@ -31,7 +31,7 @@ export interface Runtime {
   readonly onlooker: Guard;
   readonly upstreams: Upstreams;
   readonly tunnels: Tunnels;
-  readonly turns: Turns;
+  readonly pace: Pace;
   readonly carried: CarriedSessions;
 }
 

@@ -98,7 +98,7 @@ export function ending({ error, wouldRefuse, outcome }: Pick<AppState, 'error' |
   return { error: error?.code, wouldRefuse: wouldRefuse?.code, outcome: outcome?.outcome, cause };
 }
 
-export function answerErrors({ turns }: Runtime): Step {
+export function answerErrors({ pace: { discards } }: Runtime): Step {
   return async (ctx, next) => {
     try {
       await next();
@@ -106,7 +106,7 @@ export function answerErrors({ turns }: Runtime): Step {
       // Nobody waits for it any more: the listener has answered.
       if (ctx.headerSent) return;
       answerError(ctx, toGatewayError(thrown));
-      if (!ctx.req.complete) discardRest(ctx.req, turns.of(ctx.state.sender.address));
+      if (!ctx.req.complete) discardRest(ctx.req, discards.of(ctx.state.sender.address));
     }
   };
 }
@@ -193,11 +193,11 @@ export function guardedRequest(request: IncomingMessage, target: Target, { certi
   };
 }
 
-export function forwardUpstream({ upstreams, carried, turns }: Runtime): Step {
+export function forwardUpstream({ upstreams, carried, pace }: Runtime): Step {
   return async (ctx) => {
     ctx.respond = false;
     const exchange = await withCarried(exchangeFor(ctx.state, upstreams), ctx.state, carried);
-    ctx.state.outcome = await forward(ctx.req, ctx.res, exchange, turns);
+    ctx.state.outcome = await forward(ctx.req, ctx.res, exchange, pace);
   };
 }
 

@@ -3,7 +3,7 @@ import { GatewayError } from '../errors.ts';
 import { RecentRefusals } from '../explain/recent-refusals.ts';
 import { SharedParts } from '../lease.ts';
 import { RateLimits } from '../limits/rate-limits.ts';
-import { Turns } from '../limits/turns.ts';
+import { createPace, type Pace } from '../limits/turns.ts';
 import { type AnsweredRequest, createAccessLog } from '../observe/access-log.ts';
 import type { Log } from '../observe/log.ts';
 import { createMetrics, type Metrics } from '../observe/metrics.ts';
@@ -19,8 +19,7 @@ export interface Foundation {
   readonly log: Log;
   readonly metrics: Metrics;
   readonly logAccess: (request: AnsweredRequest) => void;
-  /** Of all that this process does. */
-  readonly turns: Turns;
+  readonly pace: Pace;
   readonly store: Store;
   readonly revoked: RevokedTokens;
   readonly refusals: RecentRefusals;
@@ -45,7 +44,7 @@ export async function layFoundation(config: Pick<Config, 'store'>, log: Log): Pr
     log,
     metrics,
     logAccess: createAccessLog(log, metrics),
-    turns: new Turns(),
+    pace: createPace(),
     store,
     revoked,
     refusals: new RecentRefusals(),

@@ -35,7 +35,7 @@ export interface OpenRuntime {
  * @throws Error when a file that the configuration names cannot be used.
  */
 export async function openRuntime(config: Config, foundation: Foundation, lease: Lease): Promise<OpenRuntime> {
-  const { log, metrics, logAccess, store, revoked, refusals, usedAssertions, rateLimits, dpop, tunnels, turns } =
+  const { log, metrics, logAccess, store, revoked, refusals, usedAssertions, rateLimits, dpop, tunnels, pace } =
     foundation;
   revoked.expect(longestAccessTokenTtl(config));
   const certificates = readCertificates(config.listen, config.directory);
@@ -65,7 +65,7 @@ export async function openRuntime(config: Config, foundation: Foundation, lease:
     noteRefusal: refusals.recorder(decisions.matcher),
     endpoints: createEndpoints({ config, clients, users, limits, rateLimits, ...ofTokens, log, metrics }),
     tunnels,
-    turns,
+    pace,
     carried,
   };
   return { runtime, certificates, keys, sessions: new Sessions(families, store) };

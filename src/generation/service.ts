@@ -38,7 +38,7 @@ export class Service implements Operated {
         this.#current.opened.runtime.noteRefusal({ ...refusal, error });
       },
       onDropped: (limit) => foundation.metrics.droppedConnections.inc({ limit }),
-      turns: foundation.turns,
+      turns: foundation.pace.turns,
       senderOf: (request) => this.#current.opened.runtime.senders.of(request),
     });
     this.routes = [

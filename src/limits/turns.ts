@@ -9,6 +9,28 @@ export type Step = () => unknown;
 /** Takes a step of somebody whose address is known, as `Turns.run` does. */
 export type InTurn = (step: Step) => void;
 
+/** What waits of one network, in the order in which it came. */
+interface Line {
+  readonly network: string;
+  readonly steps: Step[];
+}
+
+/** Whose turn it is, in all that this process does. */
+export interface Pace {
+  /** For requests, and for pieces of bodies that somebody waits for. */
+  readonly turns: Turns;
+  /** For what is read and thrown away. */
+  readonly discards: Turns;
+}
+
+/**
+ * Nobody waits for what is thrown away: that is one step a millisecond. Faster, a thousand connections that send without an
+ * end would keep the garbage collector busy with what they have sent.
+ */
+export function createPace(): Pace {
+  return { turns: new Turns(), discards: new Turns(1, (next) => setTimeout(next, 1)) };
+}
+
 /**
  * Shares the event loop out. So many steps are taken in a tick of the loop at most, for nobody else gets an answer until the
  * tick is over; those beyond wait, and the addresses that they come from take turns. Who has a thousand connections waits for
@@ -16,15 +38,20 @@ export type InTurn = (step: Step) => void;
  */
 export class Turns {
   readonly #stepsPerTick: number;
+  readonly #onNextTick: (next: () => void) => unknown;
   /** Steps that may still be taken in this tick; none as long as somebody waits. */
   #left: number;
   #tick = 0;
   #waiting = 0;
-  /** By address (IPv6 by /64). The first has the next turn, and its first step is taken then. */
-  readonly #lines = new Map<string, Step[]>();
+  /** By address (IPv6 by /64). */
+  readonly #lines = new Map<string, Line>();
+  /** The first has the next turn. A Map that changes with each turn would leave V8 its old tables to move about. */
+  readonly #order: Line[] = [];
 
-  constructor(stepsPerTick = STEPS_PER_TICK) {
+  /** @param onNextTick what calls when the next steps may be taken */
+  constructor(stepsPerTick = STEPS_PER_TICK, onNextTick: (next: () => void) => unknown = setImmediate) {
     this.#stepsPerTick = stepsPerTick;
+    this.#onNextTick = onNextTick;
     this.#left = stepsPerTick;
   }
 
@@ -42,7 +69,7 @@ export class Turns {
   take(): boolean {
     if (this.#left === 0) return false;
     this.#left -= 1;
-    if (this.#left === 0) setImmediate(this.#next);
+    if (this.#left === 0) this.#onNextTick(this.#next);
     return true;
   }
 
@@ -61,28 +88,37 @@ export class Turns {
   wait(address: string, step: Step): void {
     const network = address.includes(':') ? networkOf(address) : address;
     const line = this.#lines.get(network);
-    if (line) line.push(step);
-    else this.#lines.set(network, [step]);
+    if (line) line.steps.push(step);
+    else this.#begin({ network, steps: [step] });
     this.#waiting += 1;
   }
 
   readonly #next = (): void => {
     this.#tick += 1;
     let left = this.#stepsPerTick;
-    // Who has more to do comes to the end of the map, and is met there again.
-    for (const [network, line] of this.#lines) {
-      if (left === 0) break;
-      if (this.#takeFirst(line)) left -= 1;
-      this.#lines.delete(network);
-      if (line.length > 0) this.#lines.set(network, line);
-    }
+    while (left > 0 && this.#order.length > 0) if (this.#takeNext()) left -= 1;
     this.#left = left;
-    if (left === 0) setImmediate(this.#next);
+    if (left === 0) this.#onNextTick(this.#next);
   };
 
+  #begin(line: Line): void {
+    this.#lines.set(line.network, line);
+    this.#order.push(line);
+  }
+
+  /** Takes the first step of the first line that is still wanted. @returns whether there was one */
+  #takeNext(): boolean {
+    const line = this.#order.shift();
+    if (line === undefined) return false;
+    const taken = this.#takeFirst(line.steps);
+    if (line.steps.length > 0) this.#order.push(line);
+    else this.#lines.delete(line.network);
+    return taken;
+  }
+
   /** Takes the first step that is still wanted. @returns whether there was one */
-  #takeFirst(line: Step[]): boolean {
-    for (let step = line.shift(); step; step = line.shift()) {
+  #takeFirst(steps: Step[]): boolean {
+    for (let step = steps.shift(); step; step = steps.shift()) {
       this.#waiting -= 1;
       if (step() !== false) return true;
     }

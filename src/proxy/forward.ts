@@ -1,7 +1,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Dispatcher } from 'undici';
 import { GatewayError, unavailable } from '../errors.ts';
-import type { Turns } from '../limits/turns.ts';
+import type { Pace } from '../limits/turns.ts';
 import type { Exchange, Outcome } from './exchange.ts';
 import { requestHeaders, responseHeaders } from './headers.ts';
 import { discardRest, RequestBody } from './request-body.ts';
@@ -15,7 +15,7 @@ import type { Connection, UpstreamTarget } from './upstream-target.ts';
  * Settles when the response is done. It rejects only as long as nothing was written to `response`, so that the caller can
  * still answer; a request body that is left over then is read and discarded, and the answer may keep the connection.
  *
- * @param turns which the pieces of long bodies take
+ * @param pace whose turns the pieces of long bodies take
  * @throws GatewayError `content_too_large`, `bad_gateway`, `gateway_timeout`, `temporarily_unavailable` (the target is
  *   full, or closing)
  */
@@ -23,17 +23,17 @@ export async function forward(
   request: IncomingMessage,
   response: ServerResponse,
   exchange: Exchange,
-  turns: Turns,
+  pace: Pace,
 ): Promise<Outcome> {
   if (declaresTooMuch(request, exchange)) {
-    discardRest(request, turns.of(exchange.clientAddress));
+    discardRest(request, pace.discards.of(exchange.clientAddress));
     throw new GatewayError('content_too_large');
   }
   const contentLength = bodyLength(request);
   const target = exchange.upstream.acquire();
   try {
     return await new Promise((resolve, reject) => {
-      new Forwarding(request, response, exchange, turns, resolve, reject).start(target, contentLength);
+      new Forwarding(request, response, exchange, pace, resolve, reject).start(target, contentLength);
     });
   } finally {
     target.release();
@@ -69,7 +69,7 @@ class Forwarding implements Dispatcher.DispatchHandler {
   readonly #request: IncomingMessage;
   readonly #response: ServerResponse;
   readonly #exchange: Exchange;
-  readonly #turns: Turns;
+  readonly #pace: Pace;
   readonly #resolve: (outcome: Outcome) => void;
   readonly #reject: (error: GatewayError) => void;
   #connection: Connection | undefined;
@@ -90,14 +90,14 @@ class Forwarding implements Dispatcher.DispatchHandler {
     request: IncomingMessage,
     response: ServerResponse,
     exchange: Exchange,
-    turns: Turns,
+    pace: Pace,
     resolve: (outcome: Outcome) => void,
     reject: (error: GatewayError) => void,
   ) {
     this.#request = request;
     this.#response = response;
     this.#exchange = exchange;
-    this.#turns = turns;
+    this.#pace = pace;
     this.#resolve = resolve;
     this.#reject = reject;
   }
@@ -125,8 +125,7 @@ class Forwarding implements Dispatcher.DispatchHandler {
   }
 
   #openBody(): RequestBody {
-    const inTurn = this.#turns.of(this.#exchange.clientAddress);
-    return new RequestBody(this.#request, this.#exchange.maxBodyBytes, inTurn, () => {
+    return new RequestBody(this.#request, this.#exchange, this.#pace, () => {
       this.#fail(new GatewayError('content_too_large'));
     });
   }
@@ -203,7 +202,7 @@ class Forwarding implements Dispatcher.DispatchHandler {
   // What the client does.
 
   readonly #onDrain = (): void => {
-    if (!this.#answered) this.#turns.run(this.#exchange.clientAddress, this.#resumeUpstream);
+    if (!this.#answered) this.#pace.turns.run(this.#exchange.clientAddress, this.#resumeUpstream);
   };
 
   readonly #resumeUpstream = (): void => {

@@ -1,6 +1,7 @@
 import type { IncomingMessage } from 'node:http';
 import { Readable } from 'node:stream';
-import type { InTurn } from '../limits/turns.ts';
+import type { InTurn, Pace } from '../limits/turns.ts';
+import type { Exchange } from './exchange.ts';
 
 /** For how long a client may go on sending a body that nobody reads any more, before its connection is closed. */
 const LINGER_MS = 5_000;
@@ -17,14 +18,21 @@ export class RequestBody extends Readable {
   readonly #request: IncomingMessage;
   readonly #maxBytes: number;
   readonly #inTurn: InTurn;
+  readonly #discardInTurn: InTurn;
   readonly #tooLarge: () => void;
   #bytes = 0;
 
-  constructor(request: IncomingMessage, maxBytes: number, inTurn: InTurn, tooLarge: () => void) {
+  constructor(
+    request: IncomingMessage,
+    exchange: Pick<Exchange, 'maxBodyBytes' | 'clientAddress'>,
+    pace: Pace,
+    tooLarge: () => void,
+  ) {
     super();
     this.#request = request;
-    this.#maxBytes = maxBytes;
-    this.#inTurn = inTurn;
+    this.#maxBytes = exchange.maxBodyBytes;
+    this.#inTurn = pace.turns.of(exchange.clientAddress);
+    this.#discardInTurn = pace.discards.of(exchange.clientAddress);
     this.#tooLarge = tooLarge;
     request.on('data', this.#take).on('end', this.#end);
   }
@@ -37,7 +45,7 @@ export class RequestBody extends Readable {
 
   override _destroy(error: Error | null, callback: (error?: Error | null) => void): void {
     this.#request.off('data', this.#take).off('end', this.#end);
-    discardRest(this.#request, this.#inTurn);
+    discardRest(this.#request, this.#discardInTurn);
     callback(error);
   }
 
@@ -56,6 +64,9 @@ export class RequestBody extends Readable {
   };
 }
 
+/** Whose rest somebody throws away already. */
+const discarded = new WeakSet<IncomingMessage>();
+
 /**
  * Reads on and throws away what a client still sends after its request was answered. Closing the connection at once
  * would reset it, and the client might lose the answer unread (RFC 9112 §9.6); keeping it open for good would let it
@@ -63,7 +74,8 @@ export class RequestBody extends Readable {
  */
 export function discardRest(request: IncomingMessage, inTurn: InTurn): void {
   request.resume();
-  if (request.complete || request.destroyed) return;
+  if (request.complete || request.destroyed || discarded.has(request)) return;
+  discarded.add(request);
   const { socket } = request;
   const linger = setTimeout(() => socket.destroy(), LINGER_MS);
   request.once('close', () => clearTimeout(linger));

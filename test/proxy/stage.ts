@@ -10,7 +10,7 @@ import {
 import type { TestContext } from 'node:test';
 import { upstream } from '../../src/config/upstream-section.ts';
 import { toGatewayError } from '../../src/errors.ts';
-import { Turns } from '../../src/limits/turns.ts';
+import { createPace } from '../../src/limits/turns.ts';
 import type { Exchange, Outcome } from '../../src/proxy/exchange.ts';
 import { forward } from '../../src/proxy/forward.ts';
 import { Upstream, Upstreams } from '../../src/proxy/upstreams.ts';
@@ -46,7 +46,7 @@ export async function gateway(
 
 async function answer(request: IncomingMessage, response: ServerResponse, exchange: Exchange): Promise<string> {
   try {
-    const end: Outcome = await forward(request, response, exchange, new Turns());
+    const end: Outcome = await forward(request, response, exchange, createPace());
     return end.outcome;
   } catch (thrown) {
     const error = toGatewayError(thrown);
