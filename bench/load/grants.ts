@@ -33,6 +33,7 @@ export class GrantLoad {
     this.#pool = new Pool(`http://127.0.0.1:${port}`, {
       connections: callers,
       pipelining: 1,
+      // Of their own: senders take turns by address.
       localAddress: '127.0.0.2',
     });
     this.#next = next;

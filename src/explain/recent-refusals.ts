@@ -11,7 +11,8 @@ const MEMORY_BYTES = 1024 ** 2;
 const LONGEST_TEXT = 1024;
 
 /** What is known of a request once it is over, as JSON in the memory. */
-interface Note extends Pick<RefusedRequest, 'method' | 'host' | 'path'> {
+interface Note extends Pick<RefusedRequest, 'host' | 'path'> {
+  readonly method: string;
   readonly document: ExplanationDocument;
 }
 
@@ -49,7 +50,7 @@ export class RecentRefusals {
     if (kept === undefined) {
       throw new GatewayError('not_found', { description: 'No recent refusal has this request id.' });
     }
-    const { document, method = '(unread)', host, path } = this.#read(kept);
+    const { document, method, host, path } = this.#read(kept);
     const nearMisses = (path && kept.matcher.deref()?.nearMisses(host, path, method)) || [];
     return { ...document, near_misses: missedRows(nearMisses) };
   }
@@ -79,7 +80,7 @@ export class RecentRefusals {
 }
 
 function noteOf(refused: RefusedRequest): Note {
-  const { requestId, method, error, wouldRefuse, route } = refused;
+  const { requestId, method = '(unread)', error, wouldRefuse, route } = refused;
   const host = refused.host && cut(refused.host);
   const path = refused.path && cut(refused.path);
   const document = documentOf(
@@ -93,7 +94,7 @@ function noteOf(refused: RefusedRequest): Note {
       upstream: undefined,
     },
     {
-      request: [method ?? '(unread)', host && `http://${host}`].filter(Boolean).join(' ') + (path ?? ''),
+      request: [method, host && `http://${host}`].filter(Boolean).join(' ') + (path ?? ''),
       request_id: requestId,
       time: new Date().toISOString(),
       unchecked: [],

@@ -15,22 +15,6 @@ interface Line {
   readonly steps: Step[];
 }
 
-/** Whose turn it is, in all that this process does. */
-export interface Pace {
-  /** For requests, and for pieces of bodies that somebody waits for. */
-  readonly turns: Turns;
-  /** For what is read and thrown away. */
-  readonly discards: Turns;
-}
-
-/**
- * Nobody waits for what is thrown away: that is one step a millisecond. Faster, a thousand connections that send without an
- * end would keep the garbage collector busy with what they have sent.
- */
-export function createPace(): Pace {
-  return { turns: new Turns(), discards: new Turns(1, (next) => setTimeout(next, 1)) };
-}
-
 /**
  * Shares the event loop out. So many steps are taken in a tick of the loop at most, for nobody else gets an answer until the
  * tick is over; those beyond wait, and the addresses that they come from take turns. Who has a thousand connections waits for
@@ -124,4 +108,20 @@ export class Turns {
     }
     return false;
   }
+}
+
+/** Whose turn it is, in all that this process does. */
+export interface Pace {
+  /** For requests, and for pieces of bodies that somebody waits for. */
+  readonly turns: Turns;
+  /** For what is read and thrown away. */
+  readonly discards: Turns;
+}
+
+/**
+ * Nobody waits for what is thrown away: that is one step a millisecond. Faster, a thousand connections that send without an
+ * end would keep the garbage collector busy with what they have sent.
+ */
+export function createPace(): Pace {
+  return { turns: new Turns(), discards: new Turns(1, (next) => setTimeout(next, 1)) };
 }

@@ -16,9 +16,8 @@ const LINGER_BYTES = 1024 ** 2;
  */
 export class RequestBody extends Readable {
   readonly #request: IncomingMessage;
-  readonly #maxBytes: number;
-  readonly #inTurn: InTurn;
-  readonly #discardInTurn: InTurn;
+  readonly #exchange: Pick<Exchange, 'maxBodyBytes' | 'clientAddress'>;
+  readonly #pace: Pace;
   readonly #tooLarge: () => void;
   #bytes = 0;
 
@@ -30,22 +29,21 @@ export class RequestBody extends Readable {
   ) {
     super();
     this.#request = request;
-    this.#maxBytes = exchange.maxBodyBytes;
-    this.#inTurn = pace.turns.of(exchange.clientAddress);
-    this.#discardInTurn = pace.discards.of(exchange.clientAddress);
+    this.#exchange = exchange;
+    this.#pace = pace;
     this.#tooLarge = tooLarge;
     request.on('data', this.#take).on('end', this.#end);
   }
 
   override _read(): void {
     // A body that comes in one piece waits for nobody.
-    if (this.#request.isPaused()) this.#inTurn(this.#resume);
+    if (this.#request.isPaused()) this.#pace.turns.run(this.#exchange.clientAddress, this.#resume);
     else this.#request.resume();
   }
 
   override _destroy(error: Error | null, callback: (error?: Error | null) => void): void {
     this.#request.off('data', this.#take).off('end', this.#end);
-    discardRest(this.#request, this.#discardInTurn);
+    discardRest(this.#request, this.#pace.discards.of(this.#exchange.clientAddress));
     callback(error);
   }
 
@@ -55,7 +53,7 @@ export class RequestBody extends Readable {
 
   readonly #take = (chunk: Buffer): void => {
     this.#bytes += chunk.length;
-    if (this.#bytes > this.#maxBytes) this.#tooLarge();
+    if (this.#bytes > this.#exchange.maxBodyBytes) this.#tooLarge();
     else if (!this.push(chunk)) this.#request.pause();
   };
 
@@ -73,8 +71,9 @@ const discarded = new WeakSet<IncomingMessage>();
  * send forever. A client that stops in time, and before it has sent too much, keeps its connection.
  */
 export function discardRest(request: IncomingMessage, inTurn: InTurn): void {
+  if (discarded.has(request)) return;
   request.resume();
-  if (request.complete || request.destroyed || discarded.has(request)) return;
+  if (request.complete || request.destroyed) return;
   discarded.add(request);
   const { socket } = request;
   const linger = setTimeout(() => socket.destroy(), LINGER_MS);
