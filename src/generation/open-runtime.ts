@@ -63,7 +63,7 @@ export async function openRuntime(config: Config, foundation: Foundation, lease:
     ...decisions,
     logAccess,
     noteRefusal: refusals.recorder(decisions.matcher),
-    endpoints: createEndpoints({ config, clients, users, limits, rateLimits, ...ofTokens, log, metrics }),
+    endpoints: createEndpoints({ config, clients, users, limits, rateLimits, ...ofTokens, pace, log, metrics }),
     tunnels,
     pace,
     carried,

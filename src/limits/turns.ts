@@ -63,6 +63,11 @@ export class Turns {
     else this.wait(address, step);
   }
 
+  /** Settles when the turn of an address comes, for a step that is the rest of an async function. */
+  async come(address: string): Promise<void> {
+    if (!this.take()) await new Promise<void>((resolve) => this.wait(address, resolve));
+  }
+
   /** For the steps of one address. */
   of(address: string): InTurn {
     return (step) => this.run(address, step);
@@ -116,12 +121,19 @@ export interface Pace {
   readonly turns: Turns;
   /** For what is read and thrown away. */
   readonly discards: Turns;
+  /** For telling logins that they have failed. */
+  readonly failures: Turns;
 }
 
 /**
  * Nobody waits for what is thrown away: that is one step a millisecond. Faster, a thousand connections that send without an
- * end would keep the garbage collector busy with what they have sent.
+ * end would keep the garbage collector busy with what they have sent. Nor does a failed login need its answer at once: many
+ * that came together fail together, and would try again together.
  */
 export function createPace(): Pace {
-  return { turns: new Turns(), discards: new Turns(1, (next) => setTimeout(next, 1)) };
+  return { turns: new Turns(), discards: oneEachMillisecond(), failures: oneEachMillisecond() };
+}
+
+function oneEachMillisecond(): Turns {
+  return new Turns(1, (next) => setTimeout(next, 1));
 }

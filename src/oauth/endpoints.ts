@@ -1,6 +1,7 @@
 import type { Config } from '../config/schema.ts';
 import type { LoginLimits } from '../limits/login-limits.ts';
 import type { RateLimits } from '../limits/rate-limits.ts';
+import type { Pace } from '../limits/turns.ts';
 import { describeCause, type Log } from '../observe/log.ts';
 import { createLoginEvents } from '../observe/login-events.ts';
 import type { Metrics } from '../observe/metrics.ts';
@@ -40,6 +41,7 @@ export interface EndpointParts {
   readonly keys: SigningKeys;
   readonly tokens: TokenVerifier;
   readonly dpop: DpopProofs;
+  readonly pace: Pace;
   readonly log: Log;
   readonly metrics: Metrics;
 }
@@ -92,14 +94,14 @@ export function createClientAuthentication(
 }
 
 function createToken(parts: EndpointParts): Endpoint {
-  const { config, clients, users, limits, rateLimits, families, carried, keys, dpop, log, metrics } = parts;
+  const { config, clients, users, limits, rateLimits, families, carried, keys, dpop, pace, log, metrics } = parts;
   const minFailureTimeMs = config.login_limits.min_failure_time;
   const reportLogin = createLoginEvents(log, metrics);
   return createTokenEndpoint({
     clients,
     rateLimits,
     grants: [
-      new PasswordGrant({ users, limits, families, carried, minFailureTimeMs, reportLogin }),
+      new PasswordGrant({ users, limits, families, carried, minFailureTimeMs, failures: pace.failures, reportLogin }),
       new RefreshTokenGrant({ families, users, carried }),
       new ClientCredentialsGrant(),
     ],

@@ -114,6 +114,17 @@ test('steps that are not wanted any more keep nobody waiting', async () => {
   assert.equal(turns.waiting, 0);
 });
 
+test('the rest of an async function is a step, too', async () => {
+  const turns = new Turns(1);
+  const taken: string[] = [];
+  const come = async (address: string, step: string) => {
+    await turns.come(address);
+    taken.push(step);
+  };
+  await Promise.all([come(A, 'a1'), come(A, 'a2'), come(A, 'a3'), come(B, 'b1')]);
+  assert.deepEqual(taken, ['a1', 'a2', 'b1', 'a3']);
+});
+
 test('a tick that was full is over with the tick', async () => {
   const turns = new Turns(1);
   assert.ok(turns.take());

@@ -279,6 +279,19 @@ test('every failed login takes min_failure_time', async (context) => {
   }
 });
 
+test('logins that fail together are told so one after the other, a millisecond apart', async (context) => {
+  const login_limits = { min_failure_time: '100ms', user_and_address: { failures: 1 } };
+  const gateway = await startGateway(context, { login_limits });
+  await login(gateway, { password: 'wrong' });
+  const toldAt = await Promise.all(
+    Array.from({ length: 100 }, async () => {
+      assert.equal((await login(gateway)).status, 429);
+      return performance.now();
+    }),
+  );
+  assert.ok(Math.max(...toldAt) - Math.min(...toldAt) > 80);
+});
+
 for (const method of ['GET', 'HEAD', 'PUT', 'DELETE', 'PATCH', 'OPTIONS']) {
   test(`${method} is answered 405, with POST as what is allowed`, async (context) => {
     const gateway = await startGateway(context);

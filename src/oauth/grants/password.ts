@@ -1,6 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { GatewayError } from '../../errors.ts';
 import type { LoginLimits } from '../../limits/login-limits.ts';
+import type { Turns } from '../../limits/turns.ts';
 import type { LoginEvent } from '../../observe/login-events.ts';
 import type { CarriedSessions } from '../../tokens/carried-sessions.ts';
 import type { RefreshFamilies } from '../../tokens/refresh-families.ts';
@@ -24,6 +25,7 @@ export class PasswordGrant implements Grant {
   readonly #families: RefreshFamilies;
   readonly #carried: CarriedSessions;
   readonly #minFailureTimeMs: number;
+  readonly #failures: Turns;
   readonly #report: (event: LoginEvent) => void;
 
   constructor(parts: {
@@ -32,6 +34,7 @@ export class PasswordGrant implements Grant {
     families: RefreshFamilies;
     carried: CarriedSessions;
     minFailureTimeMs: number;
+    failures: Turns;
     reportLogin: (event: LoginEvent) => void;
   }) {
     this.#users = parts.users;
@@ -39,6 +42,7 @@ export class PasswordGrant implements Grant {
     this.#families = parts.families;
     this.#carried = parts.carried;
     this.#minFailureTimeMs = parts.minFailureTimeMs;
+    this.#failures = parts.failures;
     this.#report = parts.reportLogin;
   }
 
@@ -74,7 +78,10 @@ export class PasswordGrant implements Grant {
       if (verdict.outcome === 'accepted') return verdict;
       throw new GatewayError('invalid_grant', { description: 'The username or the password is wrong.' });
     } catch (error) {
-      if (!isOutage(error)) await notBefore;
+      if (!isOutage(error)) {
+        await notBefore;
+        await this.#failures.come(request.address);
+      }
       throw error;
     }
   }
