@@ -1,6 +1,7 @@
 import { availableParallelism } from 'node:os';
 import type { Config } from '../config/schema.ts';
 import { createGateway, type Gateway, readConfig } from '../gateway.ts';
+import { putEventLoopFirst } from '../thread-priority.ts';
 import { BadConfiguration } from './bad-configuration.ts';
 
 type Served = Pick<Gateway, 'listen' | 'reload' | 'close'>;
@@ -30,7 +31,9 @@ export async function serve(file: string): Promise<void> {
 async function open(config: Config): Promise<Served> {
   const { workers } = config.listen;
   const count = workers === 'auto' ? availableParallelism() : workers;
-  return count === 1 ? createGateway(config) : (await import('../workers/supervise.ts')).supervise(config, count);
+  if (count > 1) return (await import('../workers/supervise.ts')).supervise(config, count);
+  putEventLoopFirst();
+  return createGateway(config);
 }
 
 function firstSignal(): Promise<void> {

@@ -1,5 +1,6 @@
 import { GatewayError, withCause } from '../errors.ts';
 import { describeCause } from '../observe/log.ts';
+import { putEventLoopFirst } from '../thread-priority.ts';
 import { createDuties } from './duties.ts';
 import { type Answer, type Duties, type Failure, LOADED, type Question } from './messages.ts';
 
@@ -8,6 +9,7 @@ import { type Answer, type Duties, type Failure, LOADED, type Question } from '.
  * (node:cluster sees to that).
  */
 const duties = createDuties();
+putEventLoopFirst();
 
 // They are for that process. A terminal and systemd send them to all of its group.
 for (const signal of ['SIGTERM', 'SIGINT', 'SIGHUP'] as const) process.on(signal, () => {});

@@ -11,6 +11,10 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { CLI, postern } from '../support/cli.ts';
 import { login, PASSWORD, redisStore, SECRET, startUpstream, writeConfiguration } from '../support/gateway.ts';
 import { serve } from '../support/serve.ts';
+import { threadPriorities } from '../support/thread-priorities.ts';
+
+/** https://nodejs.org/api/cli.html#--v8-pool-sizenum */
+const V8_THREADS = 4;
 
 describe('SIGTERM', () => {
   test('lets every request in flight come to its end, then exits with 0', async (context) => {
@@ -64,6 +68,17 @@ describe('SIGTERM', () => {
     assert.deepEqual(await once(gateway.process, 'close'), [1, null]);
     assert.equal(JSON.parse(gateway.lines.at(-1) ?? '').msg, 'draining');
   });
+});
+
+test('the event loop goes before the threads that compile and collect garbage, and those that hash go last', async (context) => {
+  const gateway = await serve(context, {});
+  const pid = gateway.process.pid ?? 0;
+  const { eventLoopIsFirst, later, last } = threadPriorities(pid);
+  assert.ok(eventLoopIsFirst);
+  assert.ok(later >= V8_THREADS);
+  assert.equal(last, 0);
+  await login(gateway, { password: 'wrong' });
+  assert.ok(threadPriorities(pid).last > 0);
 });
 
 test('a log line is JSON, names its request, and holds no secret', async (context) => {

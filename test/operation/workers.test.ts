@@ -18,6 +18,7 @@ import {
   writeConfiguration,
 } from '../support/gateway.ts';
 import { type ServedGateway, serve } from '../support/serve.ts';
+import { threadPriorities } from '../support/thread-priorities.ts';
 
 /** Two workers, and the process that looks after them. */
 const WORKERS = [1, 2];
@@ -119,6 +120,13 @@ describe('two workers', () => {
     const { access_token } = (await login(gateway)).body;
     assert.deepEqual(statuses(await askBoth(gateway, '/read', access_token)), [200, 200]);
     assert.equal(logged('listening'), 1);
+  });
+
+  test('the event loop of each goes before its other threads', () => {
+    for (const worker of WORKERS) {
+      const { eventLoopIsFirst, later } = threadPriorities(pidOf(gateway, worker));
+      assert.ok(eventLoopIsFirst && later > 0);
+    }
   });
 
   test('a token that one revokes, the other refuses within a second', async () => {
