@@ -113,7 +113,8 @@ export class LoginLimits {
     do {
       if (performance.now() > deadlineMs)
         throw unavailable(new Error('a login waited too long for the outcome of others'));
-      await delay(15 + Math.random() * 25);
+      // The more wait, the less often each of them asks.
+      await delay(15 + Math.random() * 25 + this.#waiting);
     } while (!(await this.#tryToReserve(id, counters)));
   }
 

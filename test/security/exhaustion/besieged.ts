@@ -24,6 +24,8 @@ export async function startBesieged<Served extends { readonly adminUrl: string }
       audience: 'https://api.example',
       signing: { algorithm: 'ES256' },
     },
+    // As it is by default.
+    login_limits: { min_failure_time: '500ms' },
     upstreams: {
       api: { targets: [targets.api] },
       endless: { targets: [targets.endless], idle_timeout: '2s' },
