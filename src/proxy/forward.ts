@@ -53,7 +53,8 @@ function bodyLength({ headers }: IncomingMessage): number | undefined {
 /** The body, where all of it has come with the head, as small ones do: it goes on with the head, too, and needs no stream. */
 function arrivedBody(request: IncomingMessage, contentLength: number | undefined): Buffer | undefined {
   if (request.readableLength === 0 || request.readableLength !== contentLength) return undefined;
-  const body: Buffer = request.read();
+  // Without a length, Node 26 gives the first piece of those that have come.
+  const body: Buffer = request.read(contentLength);
   request.resume();
   return body;
 }

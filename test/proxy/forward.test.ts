@@ -132,6 +132,20 @@ describe('a request arrives as it was sent', () => {
     return seen;
   }
 
+  test('a body that has come in two pieces by then', async (t) => {
+    const [first, second] = ['a'.repeat(5000), 'b'.repeat(5000)];
+    const target = await httpUpstream(t, async (request, response) => response.end(await text(request)));
+    const hasCome = async (_: ServerResponse, request: IncomingMessage) => {
+      while (request.readableLength < 10_000) await pause(5);
+    };
+    const { port } = await gateway(t, { targets: [target] }, {}, hasCome);
+    const head = 'POST / HTTP/1.1\r\nHost: h\r\nConnection: close\r\nContent-Length: 10000\r\n\r\n';
+    const client = new RawClient(t, port, head + first);
+    await pause(50);
+    client.socket.write(second);
+    assert.ok((await client.all()).endsWith(`\r\n\r\n${first}${second}`));
+  });
+
   test('path and query, to the letter', async (t) => {
     const path = "/a%2Fb/%C3%A9;x='y'?q=//x&r=%zz&s=http:/y|{}";
     assert.ok((await upstreamSees(t, GET, path)).startsWith(`GET ${path} HTTP/1.1\r\n`));

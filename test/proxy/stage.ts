@@ -28,13 +28,13 @@ export async function gateway(
   context: TestContext,
   config: Record<string, unknown>,
   exchange: Partial<Exchange> = {},
-  before: (response: ServerResponse) => void = () => {},
+  before: (response: ServerResponse, request: IncomingMessage) => unknown = () => {},
 ): Promise<Gateway> {
   const upstreams = upstreamsOf(context, config);
   const ends: Promise<string>[] = [];
   const server = createServer((request, response) => {
-    before(response);
-    ends.push(answer(request, response, exchangeOf(upstreams, { path: request.url ?? '/', ...exchange })));
+    const given = exchangeOf(upstreams, { path: request.url ?? '/', ...exchange });
+    ends.push(Promise.resolve(before(response, request)).then(() => answer(request, response, given)));
   });
   const port = await listen(context, server);
   const ended = async (index: number): Promise<string> => {
