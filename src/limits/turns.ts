@@ -3,6 +3,9 @@ import { networkOf } from './client-address.ts';
 /** A request that is refused, or a large piece of a body, takes one to two tenths of a millisecond. */
 const STEPS_PER_TICK = 4;
 
+/** Async functions that may wait at once. Whoever they work for may have left, and asked again and again. */
+const MOST_TO_COME = 1024;
+
 /** A request that is begun, or a piece of a body that is moved. It returns false if that is not wanted any more. */
 export type Step = () => unknown;
 
@@ -63,9 +66,12 @@ export class Turns {
     else this.wait(address, step);
   }
 
-  /** Settles when the turn of an address comes, for a step that is the rest of an async function. */
+  /**
+   * Settles when the turn of an address comes, for a step that is the rest of an async function; at once, where too many
+   * wait already.
+   */
   async come(address: string): Promise<void> {
-    if (!this.take()) await new Promise<void>((resolve) => this.wait(address, resolve));
+    if (this.#waiting < MOST_TO_COME && !this.take()) await new Promise<void>((resolve) => this.wait(address, resolve));
   }
 
   /** For the steps of one address. */

@@ -206,10 +206,10 @@ class Forwarding implements Dispatcher.DispatchHandler {
     if (!this.#answered) this.#pace.turns.run(this.#exchange.clientAddress, this.#resumeUpstream);
   };
 
-  readonly #resumeUpstream = (): void => {
-    if (this.#settled || this.#answered) return;
+  readonly #resumeUpstream = (): unknown => {
+    if (this.#settled || this.#answered) return false;
     this.#await('upstream');
-    this.#connection?.resume();
+    return this.#connection?.resume();
   };
 
   readonly #onClose = (): void => {

@@ -47,9 +47,7 @@ export class RequestBody extends Readable {
     callback(error);
   }
 
-  readonly #resume = (): void => {
-    if (!this.destroyed) this.#request.resume();
-  };
+  readonly #resume = () => !this.destroyed && this.#request.resume();
 
   readonly #take = (chunk: Buffer): void => {
     this.#bytes += chunk.length;
@@ -82,6 +80,6 @@ export function discardRest(request: IncomingMessage, inTurn: InTurn): void {
   request.on('data', (chunk: Buffer) => {
     bytes += chunk.length;
     request.pause();
-    if (bytes <= LINGER_BYTES) inTurn(() => request.resume());
+    if (bytes <= LINGER_BYTES) inTurn(() => !request.destroyed && request.resume());
   });
 }

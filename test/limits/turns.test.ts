@@ -125,6 +125,13 @@ test('the rest of an async function is a step, too', async () => {
   assert.deepEqual(taken, ['a1', 'a2', 'b1', 'a3']);
 });
 
+test('no more than 1024 async functions wait, and those beyond go on at once', async () => {
+  const turns = new Turns(1, () => {});
+  for (let come = 0; come < 2000; come += 1) void turns.come(A);
+  assert.equal(turns.waiting, 1024);
+  await turns.come(B);
+});
+
 test('a tick that was full is over with the tick', async () => {
   const turns = new Turns(1);
   assert.ok(turns.take());
