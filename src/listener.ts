@@ -2,6 +2,7 @@ import { createServer, type IncomingMessage, type RequestListener, type Server, 
 import { Server as TlsServer } from 'node:https';
 import { type AddressInfo, Server as NetServer, type Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
+import { setTimeout as delay, setImmediate as nextTurn } from 'node:timers/promises';
 import type { SecureContextOptions } from 'node:tls';
 import { isDeepStrictEqual } from 'node:util';
 import { bind } from './bind.ts';
@@ -56,6 +57,7 @@ export class Listener {
   readonly #order: RequestOrder;
   readonly #open: OpenConnections;
   #context: SecureContextOptions | undefined;
+  #accepted = 0;
 
   constructor(config: ListenLimits, parts: ListenerParts) {
     const { tls, onUpgrade, onDropped } = parts;
@@ -76,6 +78,7 @@ export class Listener {
     this.#server.maxHeadersCount = MOST_HEADERS + 1;
     // Not by Node's `maxConnections`: workers hand a connection that is over theirs to each other, again and again.
     this.#server.on('connection', (socket: Socket) => {
+      this.#accepted += 1;
       const exceeded = this.#open.add(socket);
       if (exceeded === undefined) return;
       socket.destroy();
@@ -118,19 +121,27 @@ export class Listener {
   }
 
   /**
-   * Accepts no more connections, answers what was asked, and closes all connections: when the last answer is out, or after
-   * `graceMs` at the latest.
+   * Accepts no more connections but those that wait for it, answers what was asked, and closes all connections: when the
+   * last answer is out, or after `graceMs` at the latest.
    */
   async drain(graceMs: number): Promise<void> {
-    const startedAt = Date.now();
+    const deadline = Date.now() + graceMs;
+    this.#order.endConnections();
+    await this.#acceptWaiting(Date.now() + LINGER_MS);
     // Not http.Server's own close(): that cuts idle connections at once, and with them a request that is on its way.
     NetServer.prototype.close.call(this.#server);
-    this.#order.endConnections();
-    const deadline = startedAt + graceMs;
-    while (Date.now() < deadline && (await this.#isBusy(startedAt))) {
-      await new Promise((resolve) => setTimeout(resolve, DRAIN_POLL_MS));
-    }
+    const closedAt = Date.now();
+    while (Date.now() < deadline && (await this.#isBusy(closedAt))) await delay(DRAIN_POLL_MS);
     this.#server.closeAllConnections();
+  }
+
+  /** Those whom the system has connected already: closing would reset them. Node takes one in each turn of its loop. */
+  async #acceptWaiting(deadline: number): Promise<void> {
+    for (let before = -1; before !== this.#accepted && Date.now() < deadline; ) {
+      before = this.#accepted;
+      await delay(DRAIN_POLL_MS);
+      await nextTurn();
+    }
   }
 
   /** A tunnel cannot wait for the answers to the requests before it; no client asks for one without having read them. */
@@ -162,12 +173,12 @@ export class Listener {
     refuse(socket, error, refusal.requestId);
   }
 
-  async #isBusy(drainingSince: number): Promise<boolean> {
+  async #isBusy(closedAt: number): Promise<boolean> {
     if (this.#order.isAnswering) return true;
     const connections = await new Promise<number>((resolve) => {
       this.#server.getConnections((_, count) => resolve(count ?? 0));
     });
-    return connections > 0 && Date.now() < drainingSince + LINGER_MS;
+    return connections > 0 && Date.now() < closedAt + LINGER_MS;
   }
 }
 

@@ -1,6 +1,5 @@
 import assert from 'node:assert/strict';
 import { randomUUID } from 'node:crypto';
-import { once } from 'node:events';
 import { join } from 'node:path';
 import { after, describe, test } from 'node:test';
 import { setTimeout as delay } from 'node:timers/promises';
@@ -17,8 +16,9 @@ import {
   startUpstream,
   writeConfiguration,
 } from '../support/gateway.ts';
-import { type ServedGateway, serve } from '../support/serve.ts';
+import { isThere, type ServedGateway, serve } from '../support/serve.ts';
 import { threadPriorities } from '../support/thread-priorities.ts';
+import { until } from '../support/until.ts';
 
 /** Two workers, and the process that looks after them. */
 const WORKERS = [1, 2];
@@ -32,16 +32,6 @@ interface Answered {
 
 function recordsOf({ lines }: ServedGateway): Record<string, unknown>[] {
   return lines.map((line) => JSON.parse(line));
-}
-
-async function until<Found>(what: string, find: () => Found | Promise<Found>): Promise<NonNullable<Found>> {
-  const deadline = Date.now() + 20_000;
-  for (;;) {
-    const found = await find();
-    if (found) return found;
-    assert.ok(Date.now() < deadline, what);
-    await delay(20);
-  }
 }
 
 /** On a connection of its own. */
@@ -83,27 +73,13 @@ function pidOf(gateway: ServedGateway, worker: number): number {
   return Number(started?.pid);
 }
 
-function isThere(pid: number): boolean {
-  try {
-    return process.kill(pid, 0);
-  } catch {
-    return false;
-  }
-}
-
 const upstream = await startUpstream({ after });
-const slow = await startUpstream({ after }, async (_, response) => {
-  response.writeHead(200).write('first ');
-  await delay(600);
-  response.end('last');
-});
 const settings = {
   listen: LISTEN,
   store: redisStore(),
-  upstreams: { api: { targets: [upstream.url] }, slow: { targets: [slow.url] } },
+  upstreams: { api: { targets: [upstream.url] } },
   routes: [
     { path: '/read', scopes: ['read'], upstream: 'api' },
-    { path: '/slow', public: true, upstream: 'slow' },
     { path: '/reported/**', mode: 'report', upstream: 'api' },
   ],
 };
@@ -242,23 +218,6 @@ describe('two workers', () => {
     assert.deepEqual([taken.code, unreadable.code], [1, 2]);
     assert.match(taken.stderr, /listen\.address/);
     assert.match(unreadable.stderr, /gone\.yaml/);
-  });
-
-  test('SIGTERM lets requests in flight at both come to their end, also when all processes are sent it', async () => {
-    const headers = { Connection: 'close' };
-    const requests = Array.from({ length: 10 }, async () => (await fetch(`${gateway.url}/slow`, { headers })).text());
-    await delay(200);
-    const pids = WORKERS.map((worker) => pidOf(gateway, worker));
-    const exited = once(gateway.process, 'exit');
-    for (const pid of pids) process.kill(pid, 'SIGTERM');
-    gateway.process.kill('SIGTERM');
-    await delay(100);
-    assert.equal((await fetch(`${gateway.adminUrl}/readyz`)).status, 503);
-    await assert.rejects(fetch(`${gateway.url}/slow`, { headers }), 'no new connections');
-    assert.deepEqual(new Set(await Promise.all(requests)), new Set(['first last']));
-    assert.deepEqual(await exited, [0, null]);
-    assert.deepEqual(pids.map(isThere), [false, false]);
-    assert.equal(logged('stopped'), 1);
   });
 });
 

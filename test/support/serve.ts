@@ -41,3 +41,12 @@ export async function serve(lifetime: Lifetime, settings: Settings): Promise<Ser
   hearErrorsOf(url, adminUrl);
   return { url, adminUrl, directory, process: child, lines };
 }
+
+/** Whether a process is. */
+export function isThere(pid: number): boolean {
+  try {
+    return process.kill(pid, 0);
+  } catch {
+    return false;
+  }
+}
